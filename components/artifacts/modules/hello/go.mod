@@ -1,0 +1,3 @@
+module spillway.dev/build/hello
+
+go 1.24

@@ -1,0 +1,3 @@
+module spillway.dev/build/pause
+
+go 1.24

@@ -1,0 +1,148 @@
+import { quote } from "./names.ts";
+import type { Problem } from "./problem.ts";
+import {
+  contains,
+  formatAddress,
+  formatRange,
+  overlap,
+  parseAddress,
+  parseRange,
+  type Range,
+} from "./range.ts";
+
+/** What addresses a cluster takes. */
+export interface AddressPlanArgs {
+  /** Range of the site's own network. */
+  site: string;
+  /** Range that pods take theirs from. */
+  pods: string;
+  /** Range of the services' virtual addresses. */
+  services: string;
+  /** Address of every host that is a node, by name. */
+  hosts: Record<string, string>;
+}
+
+/** Who gets which addresses. */
+export interface AddressPlan {
+  /** Range of each node's pods, by host name. */
+  podRanges: Record<string, string>;
+  /** Address of the cluster's DNS service: the tenth of the services' range, as kubeadm has it. */
+  dnsService: string;
+}
+
+/** Fewer addresses than this make a node useless: kubelet runs up to 110 pods. */
+const SMALLEST_POD_PREFIX = 25;
+
+/**
+ * A node's pod range follows from its place in the site's range (host 10.0.0.21 of 10.0.0.0/24 gets
+ * the 21st range), so that it never moves when another host comes or goes.
+ */
+export function addressPlan({ site, pods, services, hosts }: AddressPlanArgs): AddressPlan {
+  const siteRange = parseRange(site)!;
+  const podRange = parseRange(pods)!;
+  const prefix = nodePrefix(siteRange, podRange);
+  const size = 2 ** (32 - prefix);
+  const entries = Object.entries(hosts).map(([name, address]) => {
+    const place = parseAddress(address)! - siteRange.first;
+    return [name, formatRange({ first: podRange.first + place * size, prefix })] as const;
+  });
+  return {
+    podRanges: Object.fromEntries(entries),
+    dnsService: formatAddress(parseRange(services)!.first + 10),
+  };
+}
+
+const nodePrefix = (site: Range, pods: Range): number => pods.prefix + (32 - site.prefix);
+
+/** Everything wrong with the ranges: malformed, overlapping, too small. */
+export function addressPlanProblems({ site, pods, services, hosts }: AddressPlanArgs): Problem[] {
+  const named = Object.entries({ "site.range": site, "network.pods": pods, "network.services": services });
+  const ranges = named.map(([path, text]) => ({ path, text, range: parseRange(text) }));
+  const malformed = ranges.filter(({ range }) => !range).map(({ path, text }) => rangeProblem(path, text));
+  if (malformed.length > 0) return malformed;
+  return [
+    ...overlapProblems(ranges),
+    ...sizeProblems(site, pods, services),
+    ...hostAddressProblems(site, hosts),
+  ];
+}
+
+export function rangeProblem(path: string, text: string): Problem {
+  return {
+    path,
+    found: `${quote(text)} is no IPv4 range`,
+    remedy: "give one such as 10.0.0.0/16, no bits set behind the prefix",
+  };
+}
+
+function overlapProblems(ranges: { path: string; text: string; range: Range | undefined }[]): Problem[] {
+  return ranges.flatMap((a, i) =>
+    ranges
+      .slice(i + 1)
+      .filter((b) => overlap(a.range!, b.range!))
+      .map((b) => ({
+        path: b.path,
+        found: `${b.text} overlaps ${a.path} ${a.text}`,
+        remedy: "give ranges that do not meet",
+      })),
+  );
+}
+
+function sizeProblems(site: string, pods: string, services: string): Problem[] {
+  const prefix = nodePrefix(parseRange(site)!, parseRange(pods)!);
+  const room = SMALLEST_POD_PREFIX - (prefix - parseRange(pods)!.prefix);
+  return [
+    ...(prefix > SMALLEST_POD_PREFIX
+      ? [
+          {
+            path: "network.pods",
+            found: `${pods} leaves a node of ${site} a /${prefix}`,
+            remedy: `give a range of /${Math.max(room, 1)} or larger`,
+          },
+        ]
+      : []),
+    ...(parseRange(services)!.prefix > 24
+      ? [
+          {
+            path: "network.services",
+            found: `${services} is too small`,
+            remedy: "give a range of /24 or larger",
+          },
+        ]
+      : []),
+  ];
+}
+
+/** Hosts outside the site's range, at its ends, or at one address. */
+export function hostAddressProblems(site: string, hosts: Record<string, string>): Problem[] {
+  const range = parseRange(site);
+  const owners = new Map<string, string>();
+  return Object.entries(hosts).flatMap(([name, address]): Problem[] => {
+    const path = `hosts.${name}.address`;
+    const number = parseAddress(address);
+    const owner = owners.get(address);
+    owners.set(address, owner ?? name);
+    if (number === undefined)
+      return [{ path, found: `${quote(address)} is no IPv4 address`, remedy: "give one such as 10.0.0.21" }];
+    if (owner)
+      return [
+        {
+          path,
+          found: `${address} is host ${owner}'s already`,
+          remedy: "give every host an address of its own",
+        },
+      ];
+    if (!range) return [];
+    const outside =
+      !contains(range, number) || number === range.first || number === range.first + range.size - 1;
+    return outside
+      ? [
+          {
+            path,
+            found: `${address} is no host address of the site's range ${site}`,
+            remedy: "change the range or the address",
+          },
+        ]
+      : [];
+  });
+}

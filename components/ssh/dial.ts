@@ -1,0 +1,141 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import ssh2, { type Client, type ServerHostKeyAlgorithm } from "ssh2";
+import type { Endpoint } from "../model/connection.ts";
+import type { Context } from "../provider/resource.ts";
+import { ConnectionError, messageOf } from "./error.ts";
+
+const attempts = 5;
+const keepaliveMilliseconds = 5_000;
+const keepalivesMissed = 4;
+
+const algorithmsOfType: Record<string, ServerHostKeyAlgorithm[]> = {
+  "ssh-ed25519": ["ssh-ed25519"],
+  "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
+  "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
+  "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
+  "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
+};
+
+/** The host key that a connection insists on. */
+export interface PinnedKey {
+  algorithms: ServerHostKeyAlgorithm[];
+  blob: Buffer;
+}
+
+/** Reads `ssh-ed25519 AAAA... comment`; tells what is wrong with anything else. */
+export function parseHostKey(text: string): PinnedKey {
+  const [type = "", encoded = ""] = text.trim().split(/\s+/);
+  const advice = "give the line that `ssh-keyscan` or /etc/ssh/ssh_host_ed25519_key.pub shows, such as ssh-ed25519 AAAA...";
+  if (type === "") throw new Error(`no host key is pinned; ${advice}`);
+  const algorithms = algorithmsOfType[type];
+  if (algorithms === undefined) throw new Error(`the pinned host key's type "${type}" is not known; ${advice}`);
+  const blob = Buffer.from(encoded, "base64");
+  const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
+  if (blob.subarray(4, 4 + length).toString("latin1") !== type) {
+    throw new Error(`the pinned host key is not a whole ${type} key; ${advice}`);
+  }
+  return { algorithms, blob };
+}
+
+/** As `ssh-keygen -l` writes it. */
+export function fingerprint(key: Buffer): string {
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+}
+
+function mismatch(pinned: Buffer, found: Buffer): string {
+  return (
+    `the host key is ${fingerprint(found)} but ${fingerprint(pinned)} is pinned; ` +
+    "if the host was installed anew, check the new key on its console and pin that one, else someone else answers at this address"
+  );
+}
+
+interface Attempt {
+  host: string;
+  endpoint: Endpoint;
+  dialTimeout: number;
+  through?: Duplex;
+}
+
+function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Client> {
+  const step = "connecting";
+  const where = `${endpoint.user ?? "root"}@${endpoint.address}:${endpoint.port ?? 22}`;
+  const fatal = (reason: string) => new ConnectionError(host, step, reason, false);
+  let pinned: PinnedKey;
+  try {
+    pinned = parseHostKey(endpoint.hostKey ?? "");
+  } catch (error) {
+    return Promise.reject(fatal(messageOf(error)));
+  }
+  if (ssh2.utils.parseKey(endpoint.privateKey ?? "") instanceof Error) {
+    return Promise.reject(fatal("the private key cannot be read; give an OpenSSH or PEM key without a passphrase"));
+  }
+  return new Promise((resolve, reject) => {
+    const client = new ssh2.Client();
+    let answered: Buffer | undefined;
+    const fail = (error: Error & { level?: string }) => {
+      client.removeAllListeners();
+      // The socket may still complain while it is being closed.
+      client.on("error", () => {});
+      client.destroy();
+      if (answered !== undefined) reject(fatal(mismatch(pinned.blob, answered)));
+      else if (error.level === "client-authentication") {
+        reject(fatal(`${where} refused the private key; put its public key in the account's authorized_keys`));
+      } else if (/no matching host key/i.test(error.message)) {
+        reject(fatal(`${where} has no host key of the pinned type ${pinned.algorithms.join(", ")}; pin one that it has`));
+      } else reject(new ConnectionError(host, step, `${where} did not answer: ${messageOf(error)}`, true));
+    };
+    client.once("ready", () => {
+      client.removeAllListeners("error");
+      client.removeAllListeners("close");
+      client.on("error", () => {});
+      resolve(client);
+    });
+    client.on("error", fail);
+    client.once("close", () => fail(new Error("closed before the log-in was done")));
+    client.connect({
+      host: endpoint.address,
+      port: endpoint.port ?? 22,
+      username: endpoint.user ?? "root",
+      privateKey: endpoint.privateKey,
+      sock: through,
+      readyTimeout: dialTimeout * 1000,
+      keepaliveInterval: keepaliveMilliseconds,
+      keepaliveCountMax: keepalivesMissed,
+      hostVerifier: (key: Buffer) => {
+        if (key.length === pinned.blob.length && timingSafeEqual(key, pinned.blob)) return true;
+        answered = key;
+        return false;
+      },
+      algorithms: {
+        serverHostKey: pinned.algorithms,
+        // AES-GCM is OpenSSL's; ssh2's own ChaCha20 is several times slower without its native add-on.
+        cipher: ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr"],
+      },
+    });
+  });
+}
+
+export interface Dial {
+  host: string;
+  endpoint: Endpoint;
+  /** Seconds. */
+  dialTimeout: number;
+  /** Opens the way through a bastion, anew for each try. @default straight */
+  through?: () => Promise<Duplex>;
+}
+
+/** Connects with pinned key; a host that does not answer is tried five times over some eight seconds. */
+export async function dial({ through, ...target }: Dial, context: Context): Promise<Client> {
+  for (let attempt = 1; ; attempt++) {
+    context.signal.throwIfAborted();
+    try {
+      return await dialOnce({ ...target, through: await through?.() });
+    } catch (error) {
+      if (!(error instanceof ConnectionError) || !error.transient || attempt >= attempts) throw error;
+      context.progress(`${target.host}: try ${attempt + 1} of ${attempts} to connect`);
+      await sleep(500 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+
+/** Work for a host. Re-enterable by contract: when its answer is lost it is run again. */
+export interface Script {
+  /** Constant text for `/bin/sh -eu`, run as root. Values never become part of it. */
+  text: string;
+  /** What it does, in a word or two, for messages. @default the resource's name */
+  name?: string;
+  /** Exact strings, there as shell variables that are not exported. NUL cannot be carried. @default none */
+  values?: Record<string, string>;
+  /**
+   * Secrets as files of mode 0600 in tmpfs, each variable holding the path. Gone when the script
+   * ends. @default none
+   */
+  secretFiles?: Record<string, string>;
+  /** Seconds it may take; ended with TERM, then KILL. @default the connection's `stepTimeout` */
+  timeoutSeconds?: number;
+}
+
+/** Where everything that lives only while the host is up is kept; `/run` is tmpfs under systemd. */
+export const runDirectory = "/run/spillway";
+
+const plain = /^[A-Za-z0-9_./:=@%+,-]*$/;
+const reserved = new Set(["PATH", "IFS", "ENV", "HOME", "LC_ALL", "PS4", "PWD", "OPTIND", "PPID", "SHELL"]);
+
+/** A word of shell that means exactly these characters. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function assignment(name: string, value: string): string {
+  if (!/^[A-Z][A-Z0-9_]*$/.test(name) || reserved.has(name)) {
+    throw new Error(`"${name}" cannot name a script's value; use capitals, digits and _`);
+  }
+  if (value.includes("\0")) throw new Error(`value ${name} has a NUL byte, which no shell variable carries`);
+  if (plain.test(value)) return `${name}='${value}'`;
+  // Command substitution drops trailing newlines; the x keeps them.
+  const encoded = Buffer.from(value).toString("base64");
+  return `${name}=$(printf %s '${encoded}' | base64 -d; printf x); ${name}=\${${name}%x}`;
+}
+
+/** The script's variables and text, as one compound command: a truncated copy runs nothing at all. */
+export function renderBody(script: Script, secretDirectory: string): string {
+  const paths = Object.keys(script.secretFiles ?? {}).map((name) => [name, `${secretDirectory}/${name}`]);
+  const values = { ...script.values, ...Object.fromEntries(paths) };
+  const lines = Object.entries(values).map(([name, value]) => assignment(name, value));
+  return ["{", "set -eu; umask 022", ...lines, script.text, "} </dev/null", ""].join("\n");
+}
+
+export const environment = [
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; HOME=/root",
+  "export PATH LC_ALL HOME",
+].join("\n");
+
+export interface Delivery {
+  timeoutSeconds: number;
+  /** Whether the host's lock must outlive the script, even when the connection does not. */
+  change: boolean;
+}
+
+/**
+ * What is sent on the stdin of a root shell. `printf` is a builtin, so nothing of it is ever in an
+ * argument list; `timeout` ends what hangs.
+ */
+export function renderDelivery(script: Script, { timeoutSeconds, change }: Delivery): string {
+  const secrets = Object.entries(script.secretFiles ?? {});
+  const directory = `${runDirectory}/secret.${randomBytes(12).toString("hex")}`;
+  const body = quote(renderBody(script, directory));
+  const lines = ["{", environment, "umask 077", "trap : HUP INT PIPE TERM"];
+  if (change || secrets.length > 0) lines.push(`mkdir -p ${runDirectory}`);
+  // Whoever takes the host's lock next waits until scripts of a lost connection have ended.
+  if (change) lines.push(`exec 8>${runDirectory}/work; flock -s 8`);
+  if (secrets.length > 0) lines.push(`mkdir ${directory} || exit 70`);
+  for (const [name, content] of secrets) {
+    const encoded = Buffer.from(content).toString("base64");
+    lines.push(`printf %s '${encoded}' | base64 -d >${directory}/${name} || exit 70`);
+  }
+  lines.push(`printf %s ${body} | timeout -k 10 ${Math.ceil(timeoutSeconds)} /bin/sh 8>&-; code=$?`);
+  if (secrets.length > 0) lines.push(`rm -rf ${directory}`);
+  lines.push('exit "$code"', "} </dev/null", "");
+  return lines.join("\n");
+}
+
+/** Takes the given secrets out of text that is about to be shown. */
+export function redact(text: string, secrets: Iterable<string>): string {
+  let shown = text;
+  for (const secret of secrets) {
+    for (const part of new Set([secret.trim(), ...secret.split("\n").map((line) => line.trim())])) {
+      if (part.length >= 6) shown = shown.replaceAll(part, "[secret]");
+    }
+  }
+  return shown;
+}
