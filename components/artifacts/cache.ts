@@ -42,9 +42,13 @@ export function entryName(name: string, version: string, madeFrom: unknown): str
   return `${name}-${version}-${hash}`;
 }
 
-/** The entry when it is whole: each file is there and holds what was recorded. */
-export async function findEntry(key: string): Promise<CacheEntry | undefined> {
-  const folder = join(cacheFolder(), key);
+/** The entry of a name when it is whole. */
+export function findEntry(key: string): Promise<CacheEntry | undefined> {
+  return entryAt(join(cacheFolder(), key));
+}
+
+/** The entry in a folder when it is whole: each file is there and holds what was recorded. */
+export async function entryAt(folder: string): Promise<CacheEntry | undefined> {
   const manifest = await readManifest(folder);
   if (!manifest) return undefined;
   const whole = await Promise.all(
@@ -157,16 +161,23 @@ export async function sha256Of(path: string): Promise<string> {
  */
 async function lock(path: string, work: Work): Promise<() => Promise<void>> {
   const child = spawn("flock", [path, "sh", "-c", "echo locked && exec cat >/dev/null"], {
+    // Out of the terminal's group, so that Ctrl-C does not let go of the lock too early.
+    detached: true,
     stdio: ["pipe", "pipe", "ignore"],
     signal: work.signal,
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const waiting = setTimeout(() => work.progress("waiting for another run that makes the same artifact"), 1000);
+  const waiting = setTimeout(
+    () => work.progress("waiting for another run that makes the same artifact"),
+    1000,
+  );
   try {
     await new Promise<void>((resolve, reject) => {
       child.stdout.once("data", () => resolve());
       child.once("close", () => resolve());
-      child.once("error", (error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? resolve() : reject(error)));
+      child.once("error", (error: NodeJS.ErrnoException) =>
+        error.code === "ENOENT" ? resolve() : reject(error),
+      );
     });
   } finally {
     clearTimeout(waiting);

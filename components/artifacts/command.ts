@@ -30,13 +30,16 @@ export function run(command: readonly [string, ...string[]], options: RunOptions
   const [program, ...args] = command;
   const label = args[0] && !args[0].startsWith("-") ? `${program} ${args[0]}` : program;
   return new Promise((resolve, reject) => {
+    options.signal?.throwIfAborted();
     const child = spawn(program, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
-      ...(options.signal && { signal: options.signal }),
-      killSignal: "SIGTERM",
+      // A process group of its own, so that an abort reaches what the program started as well.
+      detached: true,
     });
+    const abort = () => child.pid !== undefined && process.kill(-child.pid, "SIGINT");
+    options.signal?.addEventListener("abort", abort, { once: true });
     const output: Buffer[] = [];
     const tail: string[] = [];
     child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
@@ -50,10 +53,31 @@ export function run(command: readonly [string, ...string[]], options: RunOptions
       reject(error.code === "ENOENT" ? new Error(`${program} is not installed; ${remedy}`) : error);
     });
     child.on("close", (code, signal) => {
-      if (code === 0) resolve(Buffer.concat(output));
-      else reject(new Error(`${label} ended with ${code ?? signal}: ${tail.join("\n").trim() || "it said nothing"}`));
+      options.signal?.removeEventListener("abort", abort);
+      const said = tail.join("\n").trim() || "it said nothing";
+      if (options.signal?.aborted) reject(options.signal.reason as Error);
+      else if (code === 0) resolve(Buffer.concat(output));
+      else reject(new Error(`${label} ended with ${code ?? signal}: ${said}`));
     });
   });
+}
+
+/**
+ * Like `Promise.all`, but nothing still runs when it fails.
+ *
+ * @throws Error with every different failure's message; the failure itself when there is one.
+ */
+export async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(promises);
+  const failures = results.flatMap((result) =>
+    result.status === "rejected" ? [result.reason as Error] : [],
+  );
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) {
+    const messages = new Set(failures.map(({ message }) => message));
+    throw new AggregateError(failures, [...messages].join("\n"));
+  }
+  return results.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
 /** Shows a step with the time it has taken so far, every two seconds while it lasts. */
@@ -64,7 +88,8 @@ export async function timed<T>(
 ): Promise<T> {
   const start = performance.now();
   let detail = "";
-  const show = () => work.progress(`${step} (${duration(performance.now() - start)})${detail && `: ${detail}`}`);
+  const show = () =>
+    work.progress(`${step} (${duration(performance.now() - start)})${detail && `: ${detail}`}`);
   show();
   const timer = setInterval(show, 2000);
   try {

@@ -143,7 +143,9 @@ export function requestProblems(request: Partial<ArtifactRequest>): Problem[] {
   const problems: Problem[] = [];
   const { kubernetes, network = "bridge", architecture = "amd64" } = request;
   if (typeof kubernetes !== "string" || versionsFor(kubernetes) === undefined) {
-    const supported = Object.entries(supportedVersions).map(([minor, { kubernetes }]) => `${minor} (${kubernetes})`);
+    const supported = Object.entries(supportedVersions).map(
+      ([minor, { kubernetes }]) => `${minor} (${kubernetes})`,
+    );
     problems.push({
       path: "kubernetes",
       found: `${JSON.stringify(kubernetes)} is not a supported version`,
@@ -177,7 +179,9 @@ export function artifactList(request: ArtifactRequest, hosts: Partial<UpstreamHo
   const versions = versionsFor(request.kubernetes)!;
   const architecture = request.architecture ?? "amd64";
   const from = { ...upstreamHosts, ...hosts };
-  const binaries = ["kubeadm", "kubectl", "kubelet"].map((name) => kubernetesBinary(name, versions, architecture, from));
+  const binaries = ["kubeadm", "kubectl", "kubelet"].map((name) =>
+    kubernetesBinary(name, versions, architecture, from),
+  );
   if (request.network === "overlay") binaries.push(flanneld(versions, architecture, from));
   return { versions, architecture, binaries, packages: [...hostPackages], images: images(versions, from) };
 }
@@ -211,16 +215,18 @@ function flanneld(versions: Versions, architecture: Architecture, from: Upstream
 
 function images(versions: Versions, from: UpstreamHosts): ImageArtifact[] {
   const root = { folder: "/usr/local/bin", user: "0:0" };
-  const kubernetes = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"].map((name) => ({
-    ...root,
-    name,
-    repository: name,
-    tag: `v${versions.kubernetes}`,
-    upstream: `${from.images}/${name}:v${versions.kubernetes}`,
-    binaries: [name],
-    entrypoint: [`/usr/local/bin/${name}`],
-    ...(name === "kube-proxy" && { packages: iptablesPackages }),
-  }));
+  const kubernetes = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"].map(
+    (name) => ({
+      ...root,
+      name,
+      repository: name,
+      tag: `v${versions.kubernetes}`,
+      upstream: `${from.images}/${name}:v${versions.kubernetes}`,
+      binaries: [name],
+      entrypoint: [`/usr/local/bin/${name}`],
+      ...(name === "kube-proxy" && { packages: iptablesPackages }),
+    }),
+  );
   return [
     ...kubernetes,
     {
@@ -272,7 +278,8 @@ export function describeList(list: ArtifactList): string {
     ...list.binaries.map(({ name, version, url }) => `binary   ${name} ${version}  ${url}`),
     ...list.packages.map((name) => `package  ${name}`),
     ...list.images.map(
-      ({ repository, tag, upstream }) => `image    ${repository}:${tag}  ${upstream ?? "built from this package"}`,
+      ({ repository, tag, upstream }) =>
+        `image    ${repository}:${tag}  ${upstream ?? "built from this package"}`,
     ),
   ];
   return lines.join("\n");

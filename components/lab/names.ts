@@ -22,7 +22,8 @@ export function nameProblems(path: string, name: string): Problem[] {
 
 /** Throws on a name that would leave its directory; every path below goes through here. */
 function checked(name: string): string {
-  if (!label.test(name)) throw new Error(`${JSON.stringify(name.slice(0, 60))} is no name for a lab or a host`);
+  if (!label.test(name))
+    throw new Error(`${JSON.stringify(name.slice(0, 60))} is no name for a lab or a host`);
   return name;
 }
 

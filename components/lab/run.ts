@@ -31,7 +31,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     // A group of its own, so that a stop reaches what it started as well.
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, LC_ALL: "C.UTF-8" },
+    // `su` without a dash leaves the administrator's programs out of PATH.
+    env: {
+      ...process.env,
+      PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`,
+      LC_ALL: "C.UTF-8",
+    },
   };
   const child = spawn(program, args, spawnOptions);
   const stdout: string[] = [];

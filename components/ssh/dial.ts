@@ -27,10 +27,12 @@ export interface PinnedKey {
 /** Reads `ssh-ed25519 AAAA... comment`; tells what is wrong with anything else. */
 export function parseHostKey(text: string): PinnedKey {
   const [type = "", encoded = ""] = text.trim().split(/\s+/);
-  const advice = "give the line that `ssh-keyscan` or /etc/ssh/ssh_host_ed25519_key.pub shows, such as ssh-ed25519 AAAA...";
+  const advice =
+    "give the line that `ssh-keyscan` or /etc/ssh/ssh_host_ed25519_key.pub shows, such as ssh-ed25519 AAAA...";
   if (type === "") throw new Error(`no host key is pinned; ${advice}`);
   const algorithms = algorithmsOfType[type];
-  if (algorithms === undefined) throw new Error(`the pinned host key's type "${type}" is not known; ${advice}`);
+  if (algorithms === undefined)
+    throw new Error(`the pinned host key's type "${type}" is not known; ${advice}`);
   const blob = Buffer.from(encoded, "base64");
   const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
   if (blob.subarray(4, 4 + length).toString("latin1") !== type) {
@@ -69,7 +71,9 @@ function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Cl
     return Promise.reject(fatal(messageOf(error)));
   }
   if (ssh2.utils.parseKey(endpoint.privateKey ?? "") instanceof Error) {
-    return Promise.reject(fatal("the private key cannot be read; give an OpenSSH or PEM key without a passphrase"));
+    return Promise.reject(
+      fatal("the private key cannot be read; give an OpenSSH or PEM key without a passphrase"),
+    );
   }
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
@@ -81,9 +85,15 @@ function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Cl
       client.destroy();
       if (answered !== undefined) reject(fatal(mismatch(pinned.blob, answered)));
       else if (error.level === "client-authentication") {
-        reject(fatal(`${where} refused the private key; put its public key in the account's authorized_keys`));
+        reject(
+          fatal(`${where} refused the private key; put its public key in the account's authorized_keys`),
+        );
       } else if (/no matching host key/i.test(error.message)) {
-        reject(fatal(`${where} has no host key of the pinned type ${pinned.algorithms.join(", ")}; pin one that it has`));
+        reject(
+          fatal(
+            `${where} has no host key of the pinned type ${pinned.algorithms.join(", ")}; pin one that it has`,
+          ),
+        );
       } else reject(new ConnectionError(host, step, `${where} did not answer: ${messageOf(error)}`, true));
     };
     client.once("ready", () => {
@@ -133,7 +143,8 @@ export async function dial({ through, ...target }: Dial, context: Context): Prom
     try {
       return await dialOnce({ ...target, through: await through?.() });
     } catch (error) {
-      if (!(error instanceof ConnectionError) || !error.transient || attempt >= attempts) throw error;
+      if (!(error instanceof ConnectionError) || !error.transient) throw error;
+      if (attempt >= attempts) throw new ConnectionError(target.host, error.step, error.reason, false);
       context.progress(`${target.host}: try ${attempt + 1} of ${attempts} to connect`);
       await sleep(500 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
     }

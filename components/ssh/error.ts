@@ -4,6 +4,8 @@ export class HostError extends Error {
   readonly host: string;
   /** What was being done there. */
   readonly step: string;
+  /** What was found. */
+  readonly reason: string;
   /** Exit code of the script, `undefined` when it never gave one. */
   readonly exitCode: number | undefined;
   /** End of what the script wrote to stderr. */
@@ -14,6 +16,7 @@ export class HostError extends Error {
     this.name = "HostError";
     this.host = host;
     this.step = step;
+    this.reason = reason;
     this.exitCode = exitCode;
     this.stderr = stderr;
   }

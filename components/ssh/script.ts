@@ -41,10 +41,18 @@ function assignment(name: string, value: string): string {
 
 /** The script's variables and text, as one compound command: a truncated copy runs nothing at all. */
 export function renderBody(script: Script, secretDirectory: string): string {
-  const paths = Object.keys(script.secretFiles ?? {}).map((name) => [name, `${secretDirectory}/${name}`]);
-  const values = { ...script.values, ...Object.fromEntries(paths) };
-  const lines = Object.entries(values).map(([name, value]) => assignment(name, value));
+  const files = Object.keys(script.secretFiles ?? {});
+  const lines = [
+    ...Object.entries(script.values ?? {}).map(([name, value]) => assignment(name, value)),
+    ...files.map((name) => assignment(name, `${secretDirectory}/${name}`)),
+  ];
   return ["{", "set -eu; umask 022", ...lines, script.text, "} </dev/null", ""].join("\n");
+}
+
+/** As `renderBody` without secrets, for a script that goes on reading its stdin. */
+export function renderAttended({ text, values = {} }: Script): string {
+  const lines = Object.entries(values).map(([name, value]) => assignment(name, value));
+  return ["{", environment, "set -eu; umask 077", ...lines, text, "}", ""].join("\n");
 }
 
 export const environment = [

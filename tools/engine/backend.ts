@@ -39,7 +39,9 @@ export function backend(env: Environment = process.env, extraHome?: string): Bac
 
 function isLoggedIn(folder: string): boolean {
   try {
-    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as { current?: string };
+    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as {
+      current?: string;
+    };
     return Boolean(current);
   } catch {
     return false;

@@ -68,7 +68,8 @@ export async function cached({ directory, make, broken, waiting }: Cached): Prom
 /** What is wrong with a cached folder, `undefined` when it is whole. */
 export async function damage(directory: string): Promise<string | undefined> {
   const manifest = readManifest(directory);
-  if (manifest === undefined) return existsSync(directory) ? "its manifest is missing or unreadable" : "not made yet";
+  if (manifest === undefined)
+    return existsSync(directory) ? "its manifest is missing or unreadable" : "not made yet";
   let touched = false;
   for (const [path, entry] of Object.entries(manifest)) {
     const file = join(directory, path);

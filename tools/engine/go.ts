@@ -30,7 +30,9 @@ export async function buildCli(target: string, progress: Progress): Promise<void
   checkGo();
   const start = Date.now();
   const elapsed = () => duration(Date.now() - start);
-  progress.line(`building pulumi ${cliVersion} from its Go module: about 5 minutes on 2 cores the first time`);
+  progress.line(
+    `building pulumi ${cliVersion} from its Go module: about 5 minutes on 2 cores the first time`,
+  );
   let fetched = 0;
   let packages = 0;
   await go(["list", "-deps", mainPackage], {
@@ -54,7 +56,9 @@ export async function buildCli(target: string, progress: Progress): Promise<void
     clearInterval(tick);
     progress.done();
   }
-  progress.line(`pulumi ${cliVersion} built in ${elapsed()} (${compiled} packages compiled, ${packages} in all)`);
+  progress.line(
+    `pulumi ${cliVersion} built in ${elapsed()} (${compiled} packages compiled, ${packages} in all)`,
+  );
 }
 
 interface Listeners {
@@ -63,7 +67,11 @@ interface Listeners {
 }
 
 async function go(args: string[], listeners: Listeners): Promise<void> {
-  const child = spawn("go", args, { cwd: moduleDirectory, stdio: ["ignore", "pipe", "pipe"], env: goEnvironment() });
+  const child = spawn("go", args, {
+    cwd: moduleDirectory,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: goEnvironment(),
+  });
   const tail: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => listeners.out?.(line));
   createInterface({ input: child.stderr }).on("line", (line) => {

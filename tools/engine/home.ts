@@ -26,7 +26,10 @@ const launchers = {
  * be downloaded. The engine looks for its language host beside its own file, hence a hard link to
  * the binary and not a symbolic one. Written again whenever it differs, so it cannot go stale.
  */
-export function layOutHome(binary: string, env: Readonly<Record<string, string | undefined>> = process.env): string {
+export function layOutHome(
+  binary: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
   const key = createHash("sha256").update(checkout).digest("hex").slice(0, 12);
   const home = join(cacheRoot(env), "engine", "homes", key);
   link(binary, join(home, "bin", "pulumi"));
@@ -37,7 +40,10 @@ export function layOutHome(binary: string, env: Readonly<Record<string, string |
 
 /** The stand-in, unless the user has the official plugin of the version that the SDK asks for. */
 function layOutKubernetes(home: string, env: Readonly<Record<string, string | undefined>>): void {
-  const manifest = readFileSync(join(checkout, "node_modules", "@pulumi", "kubernetes", "package.json"), "utf8");
+  const manifest = readFileSync(
+    join(checkout, "node_modules", "@pulumi", "kubernetes", "package.json"),
+    "utf8",
+  );
   const { version } = JSON.parse(manifest) as { version: string };
   const name = `resource-kubernetes-v${version.replace(/^v/, "")}`;
   const target = join(home, "plugins", name, "pulumi-resource-kubernetes");

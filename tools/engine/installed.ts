@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { cacheRoot } from "./paths.ts";
 
@@ -17,10 +25,14 @@ export interface Installed {
 }
 
 /** Finds a `pulumi` on PATH which is new enough and has its Node language host beside it or on PATH. */
-export function installedPulumi(env: Readonly<Record<string, string | undefined>> = process.env): Installed | undefined {
+export function installedPulumi(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Installed | undefined {
   const bin = which("pulumi", env);
   if (bin === undefined) return undefined;
-  const host = which("pulumi-language-nodejs", env) ?? executable(join(dirname(realpathSync(bin)), "pulumi-language-nodejs"));
+  const host =
+    which("pulumi-language-nodejs", env) ??
+    executable(join(dirname(realpathSync(bin)), "pulumi-language-nodejs"));
   if (host === undefined) return undefined;
   const version = versionOf(bin, env);
   return version !== undefined && isRecent(version) ? { bin, version } : undefined;
@@ -64,8 +76,12 @@ function versionOf(bin: string, env: Readonly<Record<string, string | undefined>
     // Not asked before.
   }
   try {
-    const options = { encoding: "utf8", timeout: 20_000, stdio: ["ignore", "pipe", "ignore"] } as const;
-    const version = execFileSync(bin, ["version"], { ...options, env: { ...env, PULUMI_SKIP_UPDATE_CHECK: "true" } }).trim();
+    const version = execFileSync(bin, ["version"], {
+      encoding: "utf8",
+      timeout: 20_000,
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    }).trim();
     mkdirSync(dirname(memo), { recursive: true });
     writeFileSync(memo, JSON.stringify({ key, version }));
     return version;

@@ -13,7 +13,9 @@ export interface Progress {
 /** Time such as `1m05s`, for people. */
 export function duration(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, "0")}s`;
+  return seconds < 60
+    ? `${seconds}s`
+    : `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, "0")}s`;
 }
 
 /** Progress on stderr, so that the output of a command stays what the command prints. */

@@ -118,7 +118,8 @@ export class Cluster {
     for (const resource of list(at(answer, "resources")) as Plain[]) {
       const plural = String(resource.name);
       // Subresources such as deployments/scale repeat their parent's kind or name another one.
-      if (!plural.includes("/")) kinds.set(String(resource.kind), { plural, namespaced: !!resource.namespaced });
+      if (!plural.includes("/"))
+        kinds.set(String(resource.kind), { plural, namespaced: !!resource.namespaced });
     }
     this.#kinds.set(apiVersion, kinds);
     return kinds;
@@ -147,7 +148,8 @@ export class Cluster {
   }
 }
 
-const root = (apiVersion: string): string => (apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`);
+const root = (apiVersion: string): string =>
+  apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 
 function parse(text: string): unknown {
   try {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { UNKNOWN } from "../../../components/provider/wire.ts";
 import { annotation, at, isPlain, type Plain } from "./objects.ts";
 
 const AUTONAMED = "pulumi.com/autonamed";
@@ -23,7 +24,8 @@ export function named(
   seed: Uint8Array,
   autonaming: Autonaming = {},
 ): Plain {
-  if (at(inputs, "metadata", "name") !== undefined || autonaming.disabled) return inputs;
+  const given = inputs.metadata === UNKNOWN || at(inputs, "metadata", "name") !== undefined;
+  if (given || autonaming.disabled) return inputs;
   const before = isAutonamed(old) ? at(old, "metadata", "name") : undefined;
   const name = before ?? autonaming.proposed ?? `${resource}-${suffix(seed)}`;
   const metadata = isPlain(inputs.metadata) ? inputs.metadata : {};

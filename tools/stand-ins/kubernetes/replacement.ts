@@ -15,7 +15,8 @@ const immutable: Record<string, { fields: string[]; except?: RegExp }> = {
   "v1/PersistentVolumeClaim": { fields: ["spec"], except: /^spec\.resources\b/ },
   "v1/PersistentVolume": {
     fields: ["spec"],
-    except: /^spec\.(accessModes|capacity|claimRef|mountOptions|persistentVolumeReclaimPolicy|storageClassName)\b/,
+    except:
+      /^spec\.(accessModes|capacity|claimRef|mountOptions|persistentVolumeReclaimPolicy|storageClassName)\b/,
   },
   "apps/v1/Deployment": { fields: ["spec.selector"] },
   "apps/v1/ReplicaSet": { fields: ["spec.selector"] },
@@ -68,6 +69,10 @@ function ruleOf(inputs: Plain, settings: Settings): { fields: string[]; except?:
 /** A path lies in a field, or was cut short above it because all of it came or went. */
 function within(path: string, fields: readonly string[]): boolean {
   return fields.some(
-    (field) => path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`) || field.startsWith(`${path}.`),
+    (field) =>
+      path === field ||
+      path.startsWith(`${field}.`) ||
+      path.startsWith(`${field}[`) ||
+      field.startsWith(`${path}.`),
   );
 }

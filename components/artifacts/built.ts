@@ -1,0 +1,106 @@
+import { join } from "node:path";
+import type { CacheEntry } from "./cache.ts";
+import { run, settled, type Work } from "./command.ts";
+import { findBuild, type GoModule, goBuild, goModules, requireGo } from "./go.ts";
+import type { ArtifactList, ImageArtifact } from "./list.ts";
+import { packImage } from "./pack.ts";
+import type { Artifacts, Binary, Image } from "./source.ts";
+
+/**
+ * Builds what the list names from pinned Go modules, and packs the images.
+ *
+ * @throws Error when a tool is missing: Go, umoci, tar, apt-get, dpkg-deb, and gcc for flanneld.
+ */
+export async function build(list: ArtifactList, work: Work): Promise<Artifacts> {
+  requireSameMachine(list);
+  const programs = await buildPrograms(list, namesOf(list), work);
+  const binaries = list.binaries.map(({ name }) => [name, programs[name]!]);
+  return {
+    binaries: Object.fromEntries(binaries),
+    images: await packImages(list, list.images, programs, work),
+  };
+}
+
+/**
+ * Looks for the tools that building would need; what the cache holds already needs none.
+ *
+ * @throws Error that names every missing tool.
+ */
+export async function requireTools(list: ArtifactList): Promise<void> {
+  requireSameMachine(list);
+  const missing: GoModule[] = [];
+  for (const module of wantedModules(list, namesOf(list))) {
+    if (!(await findBuild(module, list.architecture))) missing.push(module);
+  }
+  const checks = missing.map((module) => () => requireGo(module));
+  if (missing.length > 0) {
+    checks.push(
+      async () => void (await run(["umoci", "--version"])),
+      async () => void (await run(["dpkg-deb", "--version"], { missing: "build on Debian or Ubuntu" })),
+    );
+  }
+  await settled(checks.map((check) => check()));
+}
+
+/** Builds and packs some of a list's images: those that nobody publishes. */
+export async function buildImages(
+  list: ArtifactList,
+  images: readonly ImageArtifact[],
+  work: Work,
+): Promise<Record<string, Image>> {
+  requireSameMachine(list);
+  const programs = await buildPrograms(list, new Set(images.flatMap(({ binaries }) => binaries)), work);
+  return packImages(list, images, programs, work);
+}
+
+function namesOf({ binaries, images }: ArtifactList): Set<string> {
+  return new Set([...binaries.map(({ name }) => name), ...images.flatMap(({ binaries }) => binaries)]);
+}
+
+function wantedModules({ versions }: ArtifactList, wanted: ReadonlySet<string>): GoModule[] {
+  return goModules(versions).filter(({ programs }) => Object.keys(programs).some((name) => wanted.has(name)));
+}
+
+/** One after the other: each build keeps all cores busy, and its memory is large. */
+async function buildPrograms(
+  list: ArtifactList,
+  wanted: ReadonlySet<string>,
+  work: Work,
+): Promise<Record<string, Binary>> {
+  const programs: Record<string, Binary> = {};
+  for (const module of wantedModules(list, wanted)) {
+    Object.assign(programs, programsOf(module, await goBuild(module, list.architecture, work)));
+  }
+  return programs;
+}
+
+function programsOf(module: GoModule, { folder, files }: CacheEntry): Record<string, Binary> {
+  const names = Object.keys(module.programs);
+  return Object.fromEntries(
+    names.map((name) => [name, { path: join(folder, name), sha256: files[name]!, version: module.version }]),
+  );
+}
+
+async function packImages(
+  list: ArtifactList,
+  images: readonly ImageArtifact[],
+  programs: Record<string, Binary>,
+  work: Work,
+): Promise<Record<string, Image>> {
+  const packed: Record<string, Image> = {};
+  for (const image of images) {
+    const binaries = image.binaries.map((name) => programs[name]!);
+    const { layout, tag, digest } = await packImage(image, binaries, list.architecture, work);
+    packed[image.name] = { repository: image.repository, tag, digest, source: { layout } };
+  }
+  return packed;
+}
+
+function requireSameMachine({ architecture }: ArtifactList): void {
+  const here = process.arch === "x64" ? "amd64" : process.arch;
+  if (process.platform === "linux" && here === architecture) return;
+  throw new Error(
+    `artifacts: building for linux/${architecture} on ${process.platform}/${here} is not supported; ` +
+      `run on linux/${architecture}, or choose the source "upstream" or "mirror"`,
+  );
+}

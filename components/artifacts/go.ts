@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type CacheEntry, cached, entryName, findEntry } from "./cache.ts";
+import { run, timed, type Work } from "./command.ts";
+import type { Architecture, Versions } from "./list.ts";
+
+/** Programs that one Go module, pinned by its go.sum, builds. */
+export interface GoModule {
+  /** Folder below `modules/`. */
+  name: string;
+  version: string;
+  /** Go package of each program; built in one go. */
+  programs: Record<string, string>;
+  ldflags: string;
+  /** Needs a C compiler. @default false */
+  cgo?: boolean;
+}
+
+/** The same from `components/artifacts/` and from `dist/artifacts/`; the package ships the folder. */
+const modulesFolder = fileURLToPath(new URL("../../components/artifacts/modules/", import.meta.url));
+
+const kubernetesPrograms = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-proxy",
+  "kube-scheduler",
+  "kubeadm",
+  "kubectl",
+  "kubelet",
+];
+
+/** The modules that build what a platform of these versions runs. */
+export function goModules(versions: Versions): GoModule[] {
+  const stripped = "-s -w";
+  return [
+    {
+      name: "kubernetes",
+      version: versions.kubernetes,
+      programs: Object.fromEntries(kubernetesPrograms.map((name) => [name, `k8s.io/kubernetes/cmd/${name}`])),
+      ldflags: `${stripped} ${kubernetesStamp(versions.kubernetes)}`,
+    },
+    {
+      name: "etcd",
+      version: versions.etcd,
+      programs: { etcd: "go.etcd.io/etcd/server/v3", etcdctl: "go.etcd.io/etcd/etcdctl/v3" },
+      ldflags: stripped,
+    },
+    {
+      name: "coredns",
+      version: versions.coredns,
+      programs: { coredns: "github.com/coredns/coredns" },
+      ldflags: `${stripped} -X github.com/coredns/coredns/coremain.GitCommit=built`,
+    },
+    {
+      name: "flannel",
+      version: versions.flannel,
+      programs: { flanneld: "github.com/flannel-io/flannel" },
+      ldflags: `${stripped} -X github.com/flannel-io/flannel/pkg/version.Version=v${versions.flannel}`,
+      cgo: true,
+    },
+    { name: "pause", version: versions.pause, programs: { pause: "." }, ldflags: stripped },
+    { name: "hello", version: versions.hello, programs: { hello: "." }, ldflags: stripped },
+  ];
+}
+
+/** Kubernetes' programs refuse to work together, or at all, without a version. */
+function kubernetesStamp(version: string): string {
+  const [major, minor] = version.split(".");
+  const stamp = {
+    gitVersion: `v${version}`,
+    gitMajor: major,
+    gitMinor: minor,
+    gitTreeState: "clean",
+    gitCommit: "0".repeat(40),
+    buildDate: "1970-01-01T00:00:00Z",
+  };
+  return Object.entries(stamp)
+    .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
+    .join(" ");
+}
+
+/** Name of a module's entry in the cache. Go's own version is left out: an old build stays good. */
+export async function goEntryName(module: GoModule, architecture: Architecture): Promise<string> {
+  return entryName(module.name, module.version, [
+    await moduleFiles(module),
+    buildArguments(module),
+    architecture,
+  ]);
+}
+
+/** The module's programs as the cache has them, without building. */
+export async function findBuild(
+  module: GoModule,
+  architecture: Architecture,
+): Promise<CacheEntry | undefined> {
+  return findEntry(await goEntryName(module, architecture));
+}
+
+/**
+ * The module's programs, built when the cache has them not.
+ *
+ * @throws Error when Go is missing or too old, the module proxy does not answer, or the build fails.
+ */
+export async function goBuild(module: GoModule, architecture: Architecture, work: Work): Promise<CacheEntry> {
+  return cached(await goEntryName(module, architecture), work, async (folder) => {
+    const cwd = join(modulesFolder, module.name);
+    await requireGo(module);
+    const names = Object.keys(module.programs).join(", ");
+    // Within the draft, so that a build that is cut leaves nothing elsewhere.
+    const scratch = join(folder, "scratch");
+    await mkdir(scratch);
+    const step = `building ${module.name} ${module.version} with Go: ${names}`;
+    await timed(work, step, async (detail) => {
+      for (const { output, packages } of invocations(module)) {
+        await run(["go", "build", "-v", ...buildArguments(module), "-o", join(folder, output), ...packages], {
+          cwd,
+          env: { ...goEnvironment(module, architecture), GOTMPDIR: scratch },
+          signal: work.signal,
+          onLine: detail,
+        });
+      }
+    });
+    await rm(scratch, { recursive: true });
+  });
+}
+
+/** `-o folder/` names a program after its package; where that is not its name, it is built by itself. */
+function invocations(module: GoModule): { output: string; packages: string[] }[] {
+  const programs = Object.entries(module.programs);
+  if (programs.every(([name, path]) => path.endsWith(`/${name}`))) {
+    return [{ output: "/", packages: Object.values(module.programs) }];
+  }
+  return programs.map(([name, path]) => ({ output: name, packages: [path] }));
+}
+
+/** `-buildvcs=false`: the commit of the repository around the module is no part of the program. */
+function buildArguments(module: GoModule): string[] {
+  return ["-trimpath", "-buildvcs=false", "-ldflags", module.ldflags];
+}
+
+function goEnvironment(module: GoModule, architecture: Architecture): Record<string, string> {
+  return {
+    CGO_ENABLED: module.cgo ? "1" : "0",
+    GOOS: "linux",
+    GOARCH: architecture,
+    GOFLAGS: "-mod=readonly",
+    GOWORK: "off",
+    GOTOOLCHAIN: "local",
+  };
+}
+
+/** @throws Error that says what to install, when Go or the C compiler cannot build the module. */
+export async function requireGo(module: GoModule): Promise<void> {
+  const pins = await readFile(join(modulesFolder, module.name, "go.mod"), "utf8");
+  const wanted = /^go (\d+\.\d+)/m.exec(pins)?.[1] ?? "0.0";
+  const remedy = `install Go ${wanted} or newer (https://go.dev/dl), or choose the source "upstream" or "mirror"`;
+  const answer = await run(["go", "env", "GOVERSION"], {
+    env: { GOTOOLCHAIN: "local" },
+    missing: remedy,
+    cwd: "/",
+  });
+  const found = answer.toString().trim();
+  if (!atLeast(found, wanted)) {
+    throw new Error(`building ${module.name}: the Go on PATH is ${found}, ${wanted} is needed; ${remedy}`);
+  }
+  if (module.cgo) {
+    await run(["gcc", "--version"], {
+      missing: `${module.name} needs a C compiler: apt-get install gcc libc6-dev`,
+    });
+  }
+}
+
+/** Whether a version such as `go1.26.8` is at least `1.26`. */
+export function atLeast(found: string, wanted: string): boolean {
+  const numbers = (text: string) =>
+    text
+      .replace(/^go/, "")
+      .split(".")
+      .map((part) => Number.parseInt(part, 10) || 0);
+  const [a, b] = [numbers(found), numbers(wanted)];
+  return a[0]! !== b[0]! ? a[0]! > b[0]! : (a[1] ?? 0) >= (b[1] ?? 0);
+}
+
+async function moduleFiles(module: GoModule): Promise<Record<string, string>> {
+  const folder = join(modulesFolder, module.name);
+  const files: Record<string, string> = {};
+  for (const name of (await readdir(folder)).sort()) {
+    files[name] = createHash("sha256")
+      .update(await readFile(join(folder, name)))
+      .digest("hex");
+  }
+  return files;
+}

@@ -1,0 +1,299 @@
+import type { Connection } from "../model/connection.ts";
+import { Refusal } from "../model/problem.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { joinConfig } from "../render/kubeadm.ts";
+import { onHost, type Session } from "../ssh/session.ts";
+import {
+  askControlPlane,
+  CLAIM,
+  evict,
+  identity,
+  joinToken,
+  leave,
+  type NodeInputs,
+  nodePatch,
+  nodeState,
+  PRELUDE,
+  RESET,
+  SETTLE,
+} from "./node.ts";
+import { type EtcdMember, removalProblem } from "./quorum.ts";
+
+/** The cluster's authorities and signing keys, PEM; they come from the state, so that every member is alike. */
+export interface ClusterKeys {
+  caCertificate: string;
+  caKey: string;
+  etcdCaCertificate: string;
+  etcdCaKey: string;
+  frontProxyCaCertificate: string;
+  frontProxyCaKey: string;
+  serviceAccountKey: string;
+  serviceAccountPublicKey: string;
+}
+
+export interface ControlPlaneMemberInputs extends NodeInputs {
+  /** The other members, by name. */
+  peers: Record<string, Connection>;
+  /** Configuration of `kubeadm init`, for the case that there is no cluster yet. */
+  initConfig: string;
+  /** Port of the API server. */
+  apiPort: number;
+  /** Secret. */
+  keys: ClusterKeys;
+  /** Images by digest of what kubeadm itself can only name by tag. */
+  images: { coredns: string; kubeProxy: string };
+  /** What belongs to the cluster itself, such as the rights of the pod network; YAML. */
+  manifests: string;
+}
+
+export interface ControlPlaneMemberOutputs {
+  /** Name of the node in the cluster. */
+  nodeName: string;
+  /** Earliest end of the certificates that kubeadm made, RFC 3339; `kubeadm certs renew` moves it. */
+  certificateExpiry: string;
+}
+
+const KEYS = `
+umask 077
+mkdir -p /etc/kubernetes/pki/etcd
+install -m 0644 "$CA_CERTIFICATE" /etc/kubernetes/pki/ca.crt
+install -m 0600 "$CA_KEY" /etc/kubernetes/pki/ca.key
+install -m 0644 "$ETCD_CA_CERTIFICATE" /etc/kubernetes/pki/etcd/ca.crt
+install -m 0600 "$ETCD_CA_KEY" /etc/kubernetes/pki/etcd/ca.key
+install -m 0644 "$FRONT_PROXY_CA_CERTIFICATE" /etc/kubernetes/pki/front-proxy-ca.crt
+install -m 0600 "$FRONT_PROXY_CA_KEY" /etc/kubernetes/pki/front-proxy-ca.key
+install -m 0600 "$SERVICE_ACCOUNT_KEY" /etc/kubernetes/pki/sa.key
+install -m 0644 "$SERVICE_ACCOUNT_PUBLIC_KEY" /etc/kubernetes/pki/sa.pub
+umask 022
+`;
+
+const ENTER = `${CLAIM}
+if joined && [ -e /etc/kubernetes/admin.conf ]; then systemctl start kubelet; exit 0; fi
+# What an init or join left that was cut.
+if [ -e /etc/kubernetes ] || [ -n "$(ls -A /var/lib/etcd 2>/dev/null)" ]; then
+${RESET}
+fi
+${KEYS}
+systemctl enable kubelet >&2
+if [ "$ROLE" = init ]; then
+  kubeadm init --config "$CONFIG" --skip-token-print --ignore-preflight-errors "$IGNORE" >&2
+else
+  kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
+fi
+: >"$marker"
+`;
+
+const FURNISH = `${PRELUDE}
+[ ! -s "$MANIFESTS" ] || kubectl apply --server-side --force-conflicts --field-manager=spillway -f "$MANIFESTS" >&2
+kubectl -n kube-system set image daemonset/kube-proxy kube-proxy="$KUBE_PROXY" >&2
+kubectl -n kube-system set image deployment/coredns coredns="$COREDNS" >&2
+${SETTLE}
+kubeadm certs check-expiration -o json 2>/dev/null
+`;
+
+const ETCDCTL = `
+etcdctl() {
+  kubectl -n kube-system exec "etcd-$VIA" -- etcdctl --endpoints=https://127.0.0.1:2379 \\
+    --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt \\
+    --key=/etc/kubernetes/pki/etcd/healthcheck-client.key "$@"
+}
+`;
+
+/** Members as "ID NAME URL HEALTH" lines; one that never started has no name. */
+const LIST = `${PRELUDE}${ETCDCTL}
+health=$(etcdctl endpoint health --cluster 2>&1 || :)
+etcdctl member list | while IFS= read -r line; do
+  id=\${line%%,*}
+  name=$(printf %s "$line" | awk -F', ' '{print $3 == "" ? "-" : $3}')
+  url=$(printf %s "$line" | awk -F', ' '{print $4}')
+  client=$(printf %s "$line" | awk -F', ' '{print $5}')
+  if [ -n "$client" ] && printf '%s\\n' "$health" | grep -qF "$client is healthy"; then well=yes; else well=no; fi
+  echo "$id $name $url $well"
+done
+`;
+
+const REMOVE = `${PRELUDE}${ETCDCTL}
+etcdctl member remove "$MEMBER" >&2
+`;
+
+/** A host that is a member of the control plane, its etcd stacked: kubeadm's init or join, and its undoing. */
+export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlPlaneMemberOutputs> = {
+  token: "spillway:kubeadm:ControlPlaneMember",
+  computed: ["nodeName", "certificateExpiry"],
+  unfinishedId: ({ node }) => node.name,
+
+  diff(old, inputs) {
+    const ignore = ["connection", "peers", "ignorePreflight"];
+    const difference = differenceOf(old.inputs, inputs, { ignore });
+    const fixed = difference.paths.filter((path) => !/^(labels|node\.taints|images|manifests)/.test(path));
+    // A secret's path may be named, its value may not.
+    if (fixed.length === 0 || "unfinished" in old.outputs) return difference;
+    throw new Refusal(`control plane member ${inputs.node.name}`, [
+      {
+        path: [...new Set(fixed)].join(", "),
+        found: "it cannot be changed on a running cluster",
+        remedy: "put the former value back; a cluster made otherwise is a new cluster under a new name",
+      },
+    ]);
+  },
+
+  async create(context, inputs) {
+    const { connection, node } = inputs;
+    const state = await onHost(connection, context, (session) => nodeState(session, inputs, context));
+    const config = state === "joined" ? { role: "join", text: "" } : await entry(inputs, context);
+    context.progress(
+      `${node.name}: ${config.role === "init" ? "making the cluster" : "joining the control plane"}`,
+    );
+    const certificates = await onHost(connection, context, async (session) => {
+      await session.step(enterStep(inputs, config), context);
+      context.progress(`${node.name}: waiting until the node is ready`);
+      return session.run(furnish(inputs), context);
+    });
+    return { id: node.name, outputs: outputsOf(inputs, certificates) };
+  },
+
+  async read(context, old) {
+    const look = (session: Session) => nodeState(session, old.inputs, context);
+    const state = await onHost(old.inputs.connection, context, look, { change: false });
+    return state === "joined" ? old : undefined;
+  },
+
+  async update(context, old, inputs) {
+    const gone = Object.keys(old.inputs.labels).filter((label) => !(label in inputs.labels));
+    const script = furnish(inputs, gone);
+    const certificates = await onHost(inputs.connection, context, (session) => session.run(script, context));
+    return outputsOf(inputs, certificates);
+  },
+
+  async delete(context, { inputs }) {
+    const { node } = inputs;
+    const { live } = await askControlPlane(inputs.peers, inputs, context);
+    if (live) {
+      const members = await etcdMembers(live, inputs, context);
+      refuseQuorumLoss(members, node.name);
+      await evict(live, inputs, context, 120);
+      await removeMembers(
+        live,
+        members.filter(({ name }) => name === node.name),
+        inputs,
+        context,
+      );
+    }
+    await leave(inputs, context);
+  },
+};
+
+/** Reads the answer of `kubeadm certs check-expiration`; our own authorities last longer and are left out. */
+function outputsOf(inputs: ControlPlaneMemberInputs, answer: string): ControlPlaneMemberOutputs {
+  const { certificates } = JSON.parse(answer) as { certificates: { expirationDate: string }[] };
+  const ends = certificates.map(({ expirationDate }) => expirationDate).sort();
+  return { nodeName: inputs.node.name, certificateExpiry: ends[0] ?? "" };
+}
+
+/** How the host gets in: through a member that answers, or by init when there is no cluster yet. */
+async function entry(
+  inputs: ControlPlaneMemberInputs,
+  context: Context,
+): Promise<{ role: string; text: string }> {
+  const { live, silent } = await askControlPlane(inputs.peers, inputs, context);
+  if (!live && silent.length > 0) {
+    throw new Refusal(`control plane member ${inputs.node.name}`, [
+      {
+        path: "controlPlane",
+        found: `${silent.join(", ")} may hold the cluster but does not answer`,
+        remedy: "bring it back, then run again; a second cluster is never made beside it",
+      },
+    ]);
+  }
+  if (!live) return { role: "init", text: inputs.initConfig };
+  // A join that was cut may have left a member that never started; it would count against the quorum.
+  const url = `https://${inputs.node.address}:2380`;
+  const stale = (await etcdMembers(live, inputs, context)).filter((member) => member.url === url);
+  await removeMembers(live, stale, inputs, context);
+  const joining = {
+    endpoint: inputs.endpoint,
+    caHash: inputs.caHash,
+    token: await joinToken(live, context),
+    controlPlane: { port: inputs.apiPort },
+  };
+  return { role: "join", text: joinConfig(inputs.node, joining) };
+}
+
+function enterStep(inputs: ControlPlaneMemberInputs, config: { role: string; text: string }) {
+  const { keys, node } = inputs;
+  return {
+    name: `enter-${node.name}`,
+    text: ENTER,
+    values: { ...identity(inputs), ROLE: config.role, IGNORE: inputs.ignorePreflight.join(",") },
+    secretFiles: {
+      CONFIG: config.text,
+      CA_CERTIFICATE: keys.caCertificate,
+      CA_KEY: keys.caKey,
+      ETCD_CA_CERTIFICATE: keys.etcdCaCertificate,
+      ETCD_CA_KEY: keys.etcdCaKey,
+      FRONT_PROXY_CA_CERTIFICATE: keys.frontProxyCaCertificate,
+      FRONT_PROXY_CA_KEY: keys.frontProxyCaKey,
+      SERVICE_ACCOUNT_KEY: keys.serviceAccountKey,
+      SERVICE_ACCOUNT_PUBLIC_KEY: keys.serviceAccountPublicKey,
+    },
+    timeoutSeconds: 900,
+  };
+}
+
+function furnish(inputs: ControlPlaneMemberInputs, gone: readonly string[] = []) {
+  return {
+    name: `settle ${inputs.node.name}`,
+    text: FURNISH,
+    values: {
+      ...identity(inputs),
+      NODE: inputs.node.name,
+      PATCH: nodePatch(inputs, gone),
+      COREDNS: inputs.images.coredns,
+      KUBE_PROXY: inputs.images.kubeProxy,
+    },
+    secretFiles: { MANIFESTS: inputs.manifests },
+    timeoutSeconds: 300,
+  };
+}
+
+interface ListedMember extends EtcdMember {
+  id: string;
+  url: string;
+}
+
+async function etcdMembers(
+  live: Connection,
+  inputs: ControlPlaneMemberInputs,
+  context: Context,
+): Promise<ListedMember[]> {
+  const values = { ...identity(inputs), VIA: live.host };
+  const script = { name: "list etcd's members", text: LIST, values, timeoutSeconds: 60 };
+  const answer = await onHost(live, context, (session) => session.run(script, context));
+  return answer
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [id = "", name = "", url = "", well = ""] = line.split(" ");
+      return { id, name, url, healthy: well === "yes" };
+    });
+}
+
+function refuseQuorumLoss(members: readonly EtcdMember[], name: string): void {
+  const problem = removalProblem(members, name);
+  if (problem)
+    throw new Error(`control plane member ${name}: removing it would end etcd's quorum: ${problem}`);
+}
+
+async function removeMembers(
+  live: Connection,
+  members: readonly ListedMember[],
+  inputs: ControlPlaneMemberInputs,
+  context: Context,
+): Promise<void> {
+  for (const { id } of members) {
+    const values = { ...identity(inputs), VIA: live.host, MEMBER: id };
+    const script = { name: "remove an etcd member", text: REMOVE, values, timeoutSeconds: 60 };
+    await onHost(live, context, (session) => session.run(script, context));
+  }
+}

@@ -1,0 +1,191 @@
+import type { Connection } from "../model/connection.ts";
+import type { Context } from "../provider/resource.ts";
+import type { NodeSettings } from "../render/kubeadm.ts";
+import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
+
+/** What every node of a cluster is made from, whatever its role. */
+export interface NodeInputs {
+  connection: Connection;
+  /** Stack and cluster that own the host; a host of another owner is never touched. */
+  owner: string;
+  /** Identity of the cluster, which a new state of the same stack does not share. */
+  cluster: string;
+  /** Stable name and port of the API. */
+  endpoint: string;
+  /** `sha256:...` of the cluster authority's public key, which a joining node pins. */
+  caHash: string;
+  node: NodeSettings;
+  /** Range of the node's pods. */
+  podRange: string;
+  /** Labels of the node. */
+  labels: Record<string, string>;
+  /** Checks of kubeadm that do not hold in a container. */
+  ignorePreflight: string[];
+}
+
+/** How far a host is on its way into the cluster. */
+export type NodeState = "absent" | "unfinished" | "joined" | "foreign";
+
+/** Shell text that every script about a node begins with. */
+export const PRELUDE = `
+export KUBECONFIG=/etc/kubernetes/admin.conf
+owner=/var/lib/spillway/owner
+identity=/var/lib/spillway/cluster
+marker=/var/lib/spillway/joined
+claimed() { [ -e "$owner" ]; }
+foreign() {
+  { claimed && [ "$(cat "$owner")" != "$OWNER" ]; } ||
+    { [ -e "$identity" ] && [ "$(cat "$identity")" != "$CLUSTER" ]; }
+}
+joined() { [ -e "$marker" ] && ! foreign; }
+`;
+
+const STATE = `${PRELUDE}
+if foreign; then echo foreign
+elif joined && [ -e /etc/kubernetes/kubelet.conf ] && systemctl -q is-active kubelet; then echo joined
+elif claimed; then echo unfinished
+elif [ -e /etc/kubernetes/kubelet.conf ]; then echo foreign
+else echo absent
+fi
+`;
+
+/** Looks how far the host is. */
+export async function nodeState(session: Session, inputs: NodeInputs, context: Context): Promise<NodeState> {
+  const script = { name: "look for a node", text: STATE, values: identity(inputs) };
+  return (await session.run(script, context)).trim() as NodeState;
+}
+
+/** The values that PRELUDE reads. */
+export const identity = ({ owner, cluster }: NodeInputs) => ({ OWNER: owner, CLUSTER: cluster });
+
+/** Begins a join or init: whose the host is gets known before anything else does. */
+export const CLAIM = `${PRELUDE}
+if foreign; then
+  echo "this host belongs to another cluster or state ($(cat "$owner")); destroy that one first, or reset the host" >&2
+  exit 3
+fi
+if ! claimed && [ -e /etc/kubernetes/kubelet.conf ]; then
+  echo "this host is a node of a cluster that Spillway did not make; reset it (kubeadm reset) or name another" >&2
+  exit 3
+fi
+mkdir -p /var/lib/spillway
+printf %s "$OWNER" >"$owner"
+printf %s "$CLUSTER" >"$identity"
+`;
+
+/** Takes kubeadm's traces away, and those of the pods that ran. */
+export const RESET = `
+systemctl stop kubelet 2>/dev/null || :
+if [ -e /etc/kubernetes ] && command -v kubeadm >/dev/null; then
+  kubeadm reset --force --cleanup-tmp-dir >&2 || :
+fi
+for target in $(awk '$2 ~ "^/var/lib/kubelet/" {print $2}' /proc/mounts | sort -r); do umount -l "$target" || :; done
+rm -rf /etc/kubernetes /var/lib/cni /var/log/pods /var/log/containers /var/log/kubernetes /var/lib/spillway/joined
+for folder in /var/lib/etcd /var/lib/kubelet; do
+  [ ! -d "$folder" ] || find "$folder" -mindepth 1 -xdev -delete 2>/dev/null || :
+done
+`;
+
+/** Behind RESET, when the host leaves for good: rules, interfaces and images of the cluster. */
+export const LEAVE = `${RESET}
+for tool in iptables ip6tables; do
+  command -v $tool-save >/dev/null || continue
+  $tool-save 2>/dev/null | grep -Ev '(KUBE-|CNI-|FLANNEL)' | $tool-restore 2>/dev/null || :
+done
+for link in cni0 flannel.1; do ip link delete $link 2>/dev/null || :; done
+if command -v ctr >/dev/null && systemctl -q is-active containerd; then
+  ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm >/dev/null || :
+fi
+for folder in /var/lib/etcd /var/lib/kubelet; do rmdir "$folder" 2>/dev/null || :; done
+rm -f /var/lib/spillway/owner /var/lib/spillway/cluster
+rmdir /var/lib/spillway 2>/dev/null || :
+`;
+
+/** Behind a join or init: range, labels and taints of the node, then wait until it is ready. */
+export const SETTLE = `
+kubectl --request-timeout=30s patch node "$NODE" --type=merge -p "$PATCH" >&2
+kubectl wait --for=condition=Ready "node/$NODE" --timeout=180s >&2
+`;
+
+/** Patch that gives a node what the program says of it; labels that went are taken off. */
+export function nodePatch(inputs: NodeInputs, gone: readonly string[] = []): string {
+  const removed = Object.fromEntries(gone.map((label) => [label, null]));
+  return JSON.stringify({
+    metadata: { labels: { ...removed, ...inputs.labels } },
+    spec: { podCIDR: inputs.podRange, podCIDRs: [inputs.podRange], taints: inputs.node.taints },
+  });
+}
+
+const READY = `${PRELUDE}
+if joined && kubectl --request-timeout=5s get --raw=/readyz >/dev/null 2>&1; then echo ready
+elif claimed && ! foreign && [ -e /etc/kubernetes ]; then echo silent
+else echo absent
+fi
+`;
+
+/** What the control plane's hosts answer. */
+export interface ControlPlaneView {
+  /** A member whose API answers. @default none does */
+  live?: Connection;
+  /** Hosts that belong to the cluster but whose API does not answer, or that were not reached. */
+  silent: string[];
+}
+
+/** Asks the members in parallel; the first by name of those that answer is taken. */
+export async function askControlPlane(
+  members: Record<string, Connection>,
+  inputs: NodeInputs,
+  context: Context,
+): Promise<ControlPlaneView> {
+  const script = { name: "ask the API", text: READY, values: identity(inputs), timeoutSeconds: 20 };
+  const answers = await Promise.all(
+    Object.entries(members).map(async ([name, connection]) => {
+      const look = (session: Session) => session.run(script, context);
+      const answer = await onHost(connection, context, look, { change: false }).catch((error: unknown) => {
+        if (error instanceof ConnectionError) return "silent";
+        throw error;
+      });
+      return { name, connection, answer: answer.trim() };
+    }),
+  );
+  return {
+    live: answers.find(({ answer }) => answer === "ready")?.connection,
+    silent: answers.filter(({ answer }) => answer === "silent").map(({ name }) => name),
+  };
+}
+
+/** A join token that ends after fifteen minutes; a secret. */
+export async function joinToken(live: Connection, context: Context): Promise<string> {
+  const text = `${PRELUDE}kubeadm token create --ttl 15m --description "made by Spillway for one join" 2>/dev/null`;
+  const script = { name: "make a join token", text, timeoutSeconds: 60 };
+  return (await onHost(live, context, (session) => session.run(script, context))).trim();
+}
+
+const EVICT = `${PRELUDE}
+kubectl --request-timeout=30s get node "$NODE" >/dev/null 2>&1 || exit 0
+kubectl drain "$NODE" --ignore-daemonsets --delete-emptydir-data --force --timeout="$DRAIN"s >&2
+kubectl delete node "$NODE" --ignore-not-found >&2
+`;
+
+/** Moves the pods of a node elsewhere, bounded, and takes it out of the cluster. */
+export async function evict(
+  live: Connection,
+  inputs: NodeInputs,
+  context: Context,
+  seconds: number,
+): Promise<void> {
+  const values = { ...identity(inputs), NODE: inputs.node.name, DRAIN: String(seconds) };
+  const script = { name: `drain ${inputs.node.name}`, text: EVICT, values, timeoutSeconds: seconds + 60 };
+  await onHost(live, context, (session) => session.run(script, context));
+}
+
+/** Resets the host; one that cannot be reached is left, which is said. */
+export async function leave(inputs: NodeInputs, context: Context): Promise<void> {
+  const values = identity(inputs);
+  const text = `${PRELUDE}
+if ! claimed || foreign; then exit 0; fi
+${LEAVE}`;
+  await onHost(inputs.connection, context, (session) =>
+    session.step({ name: `leave-${inputs.node.name}`, text, values, timeoutSeconds: 300 }, context),
+  );
+}

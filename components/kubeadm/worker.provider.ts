@@ -1,0 +1,126 @@
+import type { Connection } from "../model/connection.ts";
+import { Refusal } from "../model/problem.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { joinConfig } from "../render/kubeadm.ts";
+import { onHost } from "../ssh/session.ts";
+import {
+  askControlPlane,
+  CLAIM,
+  evict,
+  identity,
+  joinToken,
+  leave,
+  type NodeInputs,
+  nodePatch,
+  nodeState,
+  PRELUDE,
+  RESET,
+  SETTLE,
+} from "./node.ts";
+
+export interface WorkerInputs extends NodeInputs {
+  /** Every member of the control plane, by name: whichever answers is asked. */
+  controlPlane: Record<string, Connection>;
+  /** Seconds that a removal gives the pods to go elsewhere. */
+  drainSeconds: number;
+}
+
+export interface WorkerOutputs {
+  /** Name of the node in the cluster. */
+  nodeName: string;
+}
+
+const JOIN = `${CLAIM}
+if joined && [ -e /etc/kubernetes/kubelet.conf ]; then systemctl start kubelet; exit 0; fi
+# What a join left that was cut.
+if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ]; then
+${RESET}
+fi
+systemctl enable kubelet >&2
+kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
+: >"$marker"
+`;
+
+/** A host that is a worker of the cluster: kubeadm's join, and its undoing. */
+export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
+  token: "spillway:kubeadm:Worker",
+  computed: ["nodeName"],
+  unfinishedId: ({ node }) => node.name,
+  diff: (old, inputs) =>
+    differenceOf(old.inputs, inputs, {
+      ignore: ["connection", "controlPlane", "ignorePreflight", "drainSeconds"],
+      replaceOn: ["owner", "cluster", "endpoint", "caHash", "podRange"],
+    }),
+
+  async create(context, inputs) {
+    const live = await mustAnswer(inputs, context);
+    const { node } = inputs;
+    const state = await onHost(inputs.connection, context, (session) => nodeState(session, inputs, context));
+    const joining = { endpoint: inputs.endpoint, caHash: inputs.caHash };
+    const token = state === "joined" ? "" : await joinToken(live, context);
+    context.progress(`${node.name}: joining the cluster`);
+    await onHost(inputs.connection, context, (session) =>
+      session.step(
+        {
+          name: `join-${node.name}`,
+          text: JOIN,
+          values: { ...identity(inputs), IGNORE: inputs.ignorePreflight.join(",") },
+          secretFiles: { CONFIG: joinConfig(node, { ...joining, token }) },
+          timeoutSeconds: 600,
+        },
+        context,
+      ),
+    );
+    await settle(live, inputs, context);
+    return { id: node.name, outputs: { nodeName: node.name } };
+  },
+
+  async read(context, old) {
+    const look = (session: Parameters<typeof nodeState>[0]) => nodeState(session, old.inputs, context);
+    const state = await onHost(old.inputs.connection, context, look, { change: false });
+    return state === "joined" ? old : undefined;
+  },
+
+  async update(context, old, inputs) {
+    const gone = Object.keys(old.inputs.labels).filter((label) => !(label in inputs.labels));
+    await settle(await mustAnswer(inputs, context), inputs, context, gone);
+    return { nodeName: inputs.node.name };
+  },
+
+  async delete(context, { inputs }) {
+    const { live } = await askControlPlane(inputs.controlPlane, inputs, context);
+    if (live) await evict(live, inputs, context, inputs.drainSeconds);
+    else context.warn(`no control plane answers: ${inputs.node.name} is reset without being drained`);
+    await leave(inputs, context);
+  },
+};
+
+async function mustAnswer(inputs: WorkerInputs, context: Context): Promise<Connection> {
+  const { live, silent } = await askControlPlane(inputs.controlPlane, inputs, context);
+  if (live) return live;
+  throw new Refusal(`worker ${inputs.node.name}`, [
+    {
+      path: "controlPlane",
+      found: `no API answers on ${Object.keys(inputs.controlPlane).join(", ")}${silent.length > 0 ? ` (silent: ${silent.join(", ")})` : ""}`,
+      remedy: "see that the control plane's hosts are up, then run again",
+    },
+  ]);
+}
+
+async function settle(
+  live: Connection,
+  inputs: WorkerInputs,
+  context: Context,
+  gone: readonly string[] = [],
+): Promise<void> {
+  const values = { ...identity(inputs), NODE: inputs.node.name, PATCH: nodePatch(inputs, gone) };
+  const script = {
+    name: `settle ${inputs.node.name}`,
+    text: `${PRELUDE}${SETTLE}`,
+    values,
+    timeoutSeconds: 240,
+  };
+  context.progress(`${inputs.node.name}: waiting until the node is ready`);
+  await onHost(live, context, (session) => session.run(script, context));
+}

@@ -1,0 +1,128 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type Problem, refuse } from "../model/problem.ts";
+import { formatAddress, parseRange } from "../model/range.ts";
+import { type HostArgs, Site as OnpremSite } from "../onprem/site.ts";
+import { KeyPair } from "../secrets/resources.ts";
+import { labPackages } from "./image.provider.ts";
+import { nameProblems } from "./names.ts";
+import { Host, Image, Network } from "./resources.ts";
+
+/** Arguments of a site that is made on this computer. */
+export interface SiteArgs {
+  /** Names of the hosts to make, at most 20 characters each. */
+  hosts: string[];
+  /** Range of the lab's network, a /24. @default one below 10.64.0.0/10 that follows from the lab's name */
+  range?: string;
+  /** Addresses by host name. @default each follows from the host's name */
+  addresses?: Record<string, string>;
+  /** Labels by host name. @default none */
+  labels?: Record<string, Record<string, string>>;
+  /** Debian packages in the hosts' image. @default what Kubernetes and a registry need */
+  packages?: string[];
+  /** Let hosts reach what this computer reaches. @default false */
+  nat?: boolean;
+}
+
+/**
+ * A site whose hosts are made on this computer as systemd containers, each with an sshd, a network
+ * and control groups of its own. What it offers is what an on-premises site offers. Needs Linux and root.
+ *
+ * @example
+ * const site = new Site("lab", { hosts: ["cp1", "w1", "w2"] });
+ */
+export class Site extends OnpremSite {
+  constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
+    const range = args.range ?? rangeOf(name);
+    const plan = addressesOf(range, args);
+    refuse(`Site "${name}"`, [...nameProblems("name", name), ...labProblems(range, args, plan)]);
+    const [privateKey, setPrivateKey] = pulumi.deferredOutput<string>();
+    const hostKeys = Object.fromEntries(args.hosts.map((host) => [host, pulumi.deferredOutput<string>()]));
+    const hosts = Object.fromEntries(
+      args.hosts.map((host): [string, HostArgs] => [
+        host,
+        { address: plan[host]!, hostKey: hostKeys[host]![0], labels: args.labels?.[host], container: true },
+      ]),
+    );
+    super(name, { range, ssh: { privateKey }, hosts }, opts, "spillway:lab:Site");
+
+    const parent = { parent: this };
+    const key = new KeyPair(`${name}-ssh`, { format: "ssh", comment: `spillway lab ${name}` }, parent);
+    const image = new Image(
+      `${name}-image`,
+      { suite: "bookworm", packages: [...(args.packages ?? labPackages)] },
+      parent,
+    );
+    const network = new Network(`${name}-network`, { lab: name, range, nat: args.nat ?? false }, parent);
+    setPrivateKey(key.privateKey);
+    for (const host of args.hosts) {
+      const made = new Host(
+        `${name}-${host}`,
+        {
+          lab: name,
+          name: host,
+          address: plan[host]!,
+          prefixLength: 24,
+          gateway: network.gateway,
+          image: image.path,
+          authorizedKey: key.publicKey.apply((publicKey) => publicKey.trim()),
+          running: true,
+        },
+        parent,
+      );
+      hostKeys[host]![1](made.hostKey);
+    }
+  }
+}
+
+/** A number below `bound` that follows from a name and nothing else (FNV-1a). */
+function numberOf(name: string, bound: number): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash % bound;
+}
+
+/** Labs of other names lie elsewhere; one that meets another network of the computer is refused when made. */
+function rangeOf(lab: string): string {
+  const place = numberOf(lab, 64 * 256);
+  return `10.${64 + Math.floor(place / 256)}.${place % 256}.0/24`;
+}
+
+/** Each address follows from its host's name alone, so that none moves when another host comes or goes. */
+function addressesOf(range: string, { hosts, addresses = {} }: SiteArgs): Record<string, string> {
+  const first = parseRange(range)?.first ?? 0;
+  const entries = hosts.map((host) => [
+    host,
+    addresses[host] ?? formatAddress(first + 10 + numberOf(host, 240)),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function labProblems(
+  range: string,
+  { hosts, addresses = {} }: SiteArgs,
+  plan: Record<string, string>,
+): Problem[] {
+  const taken = new Map<string, string>();
+  return [
+    ...(parseRange(range)?.prefix === 24
+      ? []
+      : [
+          {
+            path: "range",
+            found: `${JSON.stringify(range)} is no range of 24 bits`,
+            remedy: "give one such as 10.77.0.0/24",
+          },
+        ]),
+    ...hosts.flatMap((host, i) => nameProblems(`hosts[${i}]`, host)),
+    ...Object.keys(addresses)
+      .filter((host) => !hosts.includes(host))
+      .map((host) => ({ path: `addresses.${host}`, found: "no such host", remedy: "name one of hosts" })),
+    ...hosts.flatMap((host, i) => {
+      const other = taken.get(plan[host]!);
+      taken.set(plan[host]!, host);
+      if (!other) return [];
+      const found = other === host ? `${host} stands twice` : `${host} and ${other} come to one address`;
+      return [{ path: `hosts[${i}]`, found, remedy: "rename one, or give it an address in `addresses`" }];
+    }),
+  ];
+}

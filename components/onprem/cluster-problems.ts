@@ -1,0 +1,95 @@
+import { supportedVersions, versionsFor } from "../artifacts/list.ts";
+import { addressPlanProblems } from "../model/address-plan.ts";
+import { labelProblems, nameProblems, nearest, quote } from "../model/names.ts";
+import type { Problem } from "../model/problem.ts";
+import type { KubernetesClusterArgs } from "./cluster.ts";
+
+/** What is wrong with a cluster's arguments; all of it. */
+export function clusterProblems(name: string, args: KubernetesClusterArgs): Problem[] {
+  return [
+    ...nameProblems("name", name),
+    ...versionProblems(args.version),
+    ...controlPlaneProblems(args.controlPlane),
+    ...hostProblems(args),
+    ...poolProblems(args.pools ?? {}),
+    ...networkProblems(args),
+    ...(args.registry.siteName === args.site.siteName
+      ? []
+      : [
+          {
+            path: "registry",
+            found: `it is at site ${args.registry.siteName}`,
+            remedy: "give one of the cluster's own site",
+          },
+        ]),
+  ];
+}
+
+function versionProblems(version: string): Problem[] {
+  if (versionsFor(version)) return [];
+  const known = Object.keys(supportedVersions).join(", ");
+  return [{ path: "version", found: `${quote(version)} is not supported`, remedy: `give one of ${known}` }];
+}
+
+function controlPlaneProblems(controlPlane: string[]): Problem[] {
+  if ([1, 3, 5].includes(controlPlane.length)) return [];
+  const found = `${controlPlane.length} hosts`;
+  const remedy = "give 1, 3 or 5: an even number of etcd members bears no more losses than one fewer";
+  return [{ path: "controlPlane", found, remedy }];
+}
+
+/** Names that are no hosts, and hosts named twice. */
+function hostProblems({ site, controlPlane, pools = {} }: KubernetesClusterArgs): Problem[] {
+  const known = Object.keys(site.hosts);
+  const inPools = Object.entries(pools).flatMap(([pool, { hosts }]) =>
+    hosts.map((host, i) => ({ host, path: `pools.${pool}.hosts[${i}]` })),
+  );
+  const named = [...controlPlane.map((host, i) => ({ host, path: `controlPlane[${i}]` })), ...inPools];
+  return named.flatMap(({ host, path }, i) => {
+    if (!known.includes(host)) return [unknownHost(path, host, known)];
+    const first = named.find((other) => other.host === host)!;
+    if (named.indexOf(first) === i) return [];
+    return [{ path, found: `${host} is ${first.path} already`, remedy: "name each host once" }];
+  });
+}
+
+export function unknownHost(path: string, host: string, known: string[]): Problem {
+  const near = nearest(host, known);
+  const remedy = near ? `did you mean ${quote(near)}?` : `give one of ${known.join(", ")}`;
+  return { path, found: `${quote(host)} is no host of the site`, remedy };
+}
+
+const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+
+function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Problem[] {
+  return Object.entries(pools).flatMap(([pool, { hosts, labels = {}, taints = [] }]) => [
+    ...nameProblems(`pools.${pool}`, pool),
+    ...(hosts.length > 0
+      ? []
+      : [{ path: `pools.${pool}.hosts`, found: "no hosts", remedy: "name one, or leave the pool out" }]),
+    ...labelProblems(`pools.${pool}.labels`, labels),
+    ...taints.flatMap(({ key, value = "", effect }, i) => [
+      ...labelProblems(`pools.${pool}.taints[${i}]`, { [key]: value }),
+      ...(TAINT_EFFECTS.includes(effect)
+        ? []
+        : [
+            {
+              path: `pools.${pool}.taints[${i}].effect`,
+              found: quote(String(effect)),
+              remedy: `give one of ${TAINT_EFFECTS.join(", ")}`,
+            },
+          ]),
+    ]),
+  ]);
+}
+
+function networkProblems({ site, network }: KubernetesClusterArgs): Problem[] {
+  const { mode = "bridge", pods = "10.244.0.0/16", services = "10.96.0.0/16" } = network ?? {};
+  const modes = ["bridge", "overlay"];
+  return [
+    ...(modes.includes(mode)
+      ? []
+      : [{ path: "network.mode", found: quote(mode), remedy: `give one of ${modes.join(", ")}` }]),
+    ...addressPlanProblems({ site: site.range, pods, services, hosts: {} }),
+  ];
+}

@@ -1,0 +1,381 @@
+import * as pulumi from "@pulumi/pulumi";
+import {
+  type ArtifactList,
+  artifactList,
+  describeList,
+  supportedVersions,
+  versionsFor,
+} from "../artifacts/list.ts";
+import { Artifacts } from "../artifacts/resources.ts";
+import type { Image, Source } from "../artifacts/source.ts";
+import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
+import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
+import type { Connection } from "../model/connection.ts";
+import { refuse } from "../model/problem.ts";
+import {
+  type ClusterSettings,
+  CONTROL_PLANE_TAINT,
+  initConfig,
+  type NodeSettings,
+  type Taint,
+} from "../render/kubeadm.ts";
+import { kubeconfig } from "../render/kubeconfig.ts";
+import type { Certificate } from "../secrets/resources.ts";
+import { type HostState, Preflight } from "../ssh/resources.ts";
+import { ClusterIdentity } from "./cluster-identity.ts";
+import { ClusterImages } from "./cluster-images.ts";
+import { clusterProblems } from "./cluster-problems.ts";
+import { flannelManifests, type NodeDescription, nodeState } from "./node.ts";
+import type { Registry } from "./registry.ts";
+import type { Site } from "./site.ts";
+
+/** Nodes that boot alike and join one cluster. */
+export interface NodePoolArgs {
+  /** Names of hosts of the site. */
+  hosts: string[];
+  /** Labels on every node of the pool. @default none */
+  labels?: Record<string, string>;
+  /** Taints on every node of the pool. @default none */
+  taints?: Taint[];
+}
+
+export type NetworkMode = "bridge" | "overlay";
+
+/** How containers talk. */
+export interface NetworkArgs {
+  /**
+   * `bridge`: host routes carry packets between nodes, which takes one layer-2 network.
+   * `overlay`: Flannel's VXLAN tunnel does, wherever UDP 4789/8472 passes between hosts.
+   * Neither enforces network policies.
+   */
+  mode: NetworkMode;
+  /** Range that pods take their addresses from. @default 10.244.0.0/16 */
+  pods?: string;
+  /** Range of the services' virtual addresses. @default 10.96.0.0/16 */
+  services?: string;
+}
+
+/** Arguments of a Kubernetes cluster on own machines. */
+export interface KubernetesClusterArgs {
+  site: Site;
+  /** Supported minor version, such as `1.36`. */
+  version: string;
+  /** Names of 1, 3 or 5 hosts of the site; etcd runs on them. */
+  controlPlane: string[];
+  /** Workers, by pool. @default none */
+  pools?: Record<string, NodePoolArgs>;
+  /** @default mode `bridge` */
+  network?: NetworkArgs;
+  /** Every node pulls through it. */
+  registry: Registry;
+  /** Where binaries and images come from. @default upstream where it answers, else built from packages */
+  artifacts?: Source;
+  /** TCP port of the API servers. @default 6443 */
+  apiPort?: number;
+}
+
+/**
+ * Kubernetes by kubeadm on hosts of a site.
+ *
+ * @example
+ * new KubernetesCluster("paris", {
+ *   site, registry, version: "1.36",
+ *   controlPlane: ["cp1"],
+ *   pools: { general: { hosts: ["w1", "w2"] } },
+ *   network: { mode: "overlay" },
+ * });
+ */
+export class KubernetesCluster extends pulumi.ComponentResource {
+  /** Administrator's kubeconfig; secret. */
+  readonly kubeconfig: pulumi.Output<string>;
+  /** Name and port of the API that every host of the cluster resolves; it outlives each member. */
+  readonly endpoint: string;
+  /** Names of the nodes that have joined, control plane first. */
+  readonly nodes: pulumi.Output<string[]>;
+  /** When certificates end, RFC 3339, by what they are for. */
+  readonly certificateExpiry: pulumi.Output<Record<string, string>>;
+  /** Everything the cluster is made of, computed without asking anybody. */
+  readonly artifactList: ArtifactList;
+  /** Where the artifacts came from, then one line each. */
+  readonly artifacts: pulumi.Output<string[]>;
+  readonly registry: Registry;
+
+  readonly #name: string;
+  readonly #args: Required<Omit<KubernetesClusterArgs, "artifacts">>;
+  readonly #network: Required<NetworkArgs>;
+  readonly #plan: AddressPlan;
+  readonly #images: Artifacts["images"];
+
+  constructor(name: string, args: KubernetesClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    refuse(`KubernetesCluster "${name}"`, clusterProblems(name, args));
+    super("spillway:onprem:KubernetesCluster", name, {}, opts);
+    this.#name = name;
+    this.#network = withDefaults(args.network);
+    this.#args = { pools: {}, apiPort: 6443, ...args, network: this.#network };
+    this.#plan = addressPlan({ ...this.#network, site: args.site.range, hosts: this.#addresses() });
+    this.endpoint = `${name}.${args.site.siteName}.internal:${this.#args.apiPort}`;
+    this.registry = args.registry;
+    this.artifactList = artifactList({ kubernetes: args.version, network: this.#network.mode });
+
+    const preflight = this.#preflight();
+    const artifacts = this.#artifacts(args.artifacts);
+    const images = new ClusterImages(name, args.registry, artifacts, { parent: this });
+    const identity = new ClusterIdentity(name, { parent: this });
+    const states = this.#nodeStates(identity, artifacts, images, preflight);
+    const members = this.#controlPlane(identity, images, states);
+    const workers = this.#workers(identity, states, members);
+    const admin = this.#administrator(identity);
+
+    this.#images = artifacts.images;
+    this.artifacts = artifacts.summary.apply((summary) => [
+      summary,
+      ...describeList(this.artifactList).split("\n"),
+    ]);
+    this.kubeconfig = this.#kubeconfig(identity, admin, members);
+    this.nodes = pulumi.all([...members, ...workers].map((node) => node.nodeName));
+    this.certificateExpiry = this.#certificateExpiry(identity, admin, members);
+    this.registerOutputs({ endpoint: this.endpoint });
+  }
+
+  /** An image among the artifacts, such as `hello`, to be brought into a registry. */
+  image(name: string): pulumi.Output<Image> {
+    return this.#images.apply((images) => images[name]!);
+  }
+
+  #preflight(): Preflight {
+    const { site, controlPlane, apiPort } = this.#args;
+    const hosts = this.#hostNames();
+    const ports = (host: string) => (controlPlane.includes(host) ? [apiPort, 2379, 2380, 10250] : [10250]);
+    // A container shows the memory and swap of the machine around it.
+    const machines = hosts.every((host) => !site.hosts[host]!.container);
+    return new Preflight(
+      `${this.#name}-preflight`,
+      {
+        hosts: hosts.map((host) => site.connection(host)),
+        require: {
+          memoryMiB: machines ? 1700 : 512,
+          diskGiB: 10,
+          freePorts: Object.fromEntries(hosts.map((host) => [host, ports(host)])),
+          noSwap: machines,
+          noForeignCluster: true,
+          owner: this.#owner(),
+          clockSkewSeconds: 5,
+        },
+      },
+      { parent: this },
+    );
+  }
+
+  #artifacts(source: Source | undefined): Artifacts {
+    const { version } = this.#args;
+    const inputs = { kubernetes: versionsFor(version)!.kubernetes, network: this.#network.mode, source };
+    return new Artifacts(`${this.#name}-artifacts`, inputs as never, {
+      parent: this,
+      customTimeouts: { create: "60m" },
+    });
+  }
+
+  #nodeStates(
+    identity: ClusterIdentity,
+    artifacts: Artifacts,
+    images: ClusterImages,
+    preflight: Preflight,
+  ): Record<string, HostState> {
+    const flannel =
+      this.#network.mode === "overlay" ? identity.client("flannel", "spillway:flannel") : undefined;
+    const states = this.#hostNames().map((host) => {
+      const opts = { parent: this, dependsOn: [preflight, images] };
+      return [
+        host,
+        nodeState(this.#name, this.#describe(host), { identity, artifacts, images, flannel }, opts),
+      ] as const;
+    });
+    return Object.fromEntries(states);
+  }
+
+  #describe(host: string): NodeDescription {
+    const { site, controlPlane, registry, apiPort } = this.#args;
+    const addresses = this.#addresses();
+    const peers = this.#hostNames().filter((other) => other !== host);
+    return {
+      host,
+      address: addresses[host]!,
+      connection: site.connection(host),
+      container: site.hosts[host]!.container ?? false,
+      controlPlane: controlPlane.includes(host),
+      network: this.#network,
+      podRange: this.#plan.podRanges[host]!,
+      peerRoutes: Object.fromEntries(peers.map((peer) => [this.#plan.podRanges[peer]!, addresses[peer]!])),
+      endpointName: this.endpoint.split(":")[0]!,
+      apiPort,
+      // Its own API first: a member does not lean on another to start.
+      endpointAddresses: [host, ...controlPlane.filter((other) => other !== host)]
+        .filter((member) => controlPlane.includes(member))
+        .map((member) => addresses[member]!),
+      packages: this.artifactList.packages,
+      registry,
+    };
+  }
+
+  /** One after the other, in the order of the program: etcd takes one new member at a time. */
+  #controlPlane(
+    identity: ClusterIdentity,
+    images: ClusterImages,
+    states: Record<string, HostState>,
+  ): ControlPlaneMember[] {
+    const { site, controlPlane } = this.#args;
+    const members: ControlPlaneMember[] = [];
+    for (const host of controlPlane) {
+      const peers = controlPlane.filter((other) => other !== host);
+      const previous = members.at(-1);
+      const inputs = {
+        ...this.#nodeInputs(host, identity, [CONTROL_PLANE_TAINT], {}),
+        peers: this.#connections(peers),
+        initConfig: this.#initConfig(host),
+        apiPort: this.#args.apiPort,
+        keys: identity.keys,
+        images: { coredns: images.reference("coredns"), kubeProxy: images.reference("kube-proxy") },
+        manifests: this.#network.mode === "overlay" ? flannelManifests : "",
+        connection: site.connection(host),
+      };
+      const dependsOn = [states[host]!, ...(previous ? [previous] : [])];
+      members.push(new ControlPlaneMember(`${this.#name}-${host}`, inputs, { parent: this, dependsOn }));
+    }
+    return members;
+  }
+
+  #workers(
+    identity: ClusterIdentity,
+    states: Record<string, HostState>,
+    members: ControlPlaneMember[],
+  ): Worker[] {
+    return Object.entries(this.#args.pools).flatMap(([pool, { hosts, labels = {}, taints = [] }]) =>
+      hosts.map((host) => {
+        const ours = { "spillway.io/pool": pool, ...labels };
+        const inputs = {
+          ...this.#nodeInputs(host, identity, taints, ours),
+          connection: this.#args.site.connection(host),
+          controlPlane: this.#connections(this.#args.controlPlane),
+          drainSeconds: 120,
+        };
+        return new Worker(`${this.#name}-${host}`, inputs, {
+          parent: this,
+          dependsOn: [states[host]!, ...members],
+        });
+      }),
+    );
+  }
+
+  #nodeInputs(host: string, identity: ClusterIdentity, taints: Taint[], labels: Record<string, string>) {
+    const { labels: hostLabels = {}, container } = this.#args.site.hosts[host]!;
+    return {
+      owner: this.#owner(),
+      cluster: identity.id,
+      endpoint: this.endpoint,
+      caHash: identity.caHash,
+      node: this.#node(host, taints),
+      podRange: this.#plan.podRanges[host]!,
+      labels: { ...labels, ...hostLabels },
+      ignorePreflight: container ? IN_CONTAINER : [],
+    };
+  }
+
+  #node(host: string, taints: Taint[]): NodeSettings {
+    return { name: host, address: this.#addresses()[host]!, taints };
+  }
+
+  #initConfig(host: string): string {
+    const { site, version, registry, apiPort } = this.#args;
+    const { versions, images } = this.artifactList;
+    const tag = (name: string) => images.find((image) => image.name === name)!.tag;
+    const settings: ClusterSettings = {
+      name: this.#name,
+      version: versionsFor(version)?.kubernetes ?? versions.kubernetes,
+      endpoint: this.endpoint.split(":")[0]!,
+      apiPort,
+      podRange: this.#network.pods,
+      serviceRange: this.#network.services,
+      imageRepository: registry.address,
+      tags: { etcd: tag("etcd"), coredns: tag("coredns") },
+      certificateNames: [],
+      container: site.hosts[host]!.container ?? false,
+    };
+    return initConfig(settings, this.#node(host, [CONTROL_PLANE_TAINT]));
+  }
+
+  #administrator(identity: ClusterIdentity): Certificate {
+    // The group that kubeadm itself binds to cluster-admin.
+    return identity.client("admin", "spillway-admin", "kubeadm:cluster-admins");
+  }
+
+  #kubeconfig(
+    identity: ClusterIdentity,
+    admin: Certificate,
+    members: ControlPlaneMember[],
+  ): pulumi.Output<string> {
+    const { controlPlane, apiPort } = this.#args;
+    const [tlsServerName] = this.endpoint.split(":");
+    const text = pulumi
+      .all([identity.caCertificate, admin.certificate, admin.privateKey, members.map((member) => member.urn)])
+      .apply(([caCertificate, certificate, privateKey]) =>
+        kubeconfig({
+          cluster: this.#name,
+          server: `https://${this.#addresses()[controlPlane[0]!]}:${apiPort}`,
+          tlsServerName,
+          caCertificate,
+          user: "admin",
+          certificate,
+          privateKey,
+        }),
+      );
+    return pulumi.secret(text);
+  }
+
+  #certificateExpiry(
+    identity: ClusterIdentity,
+    admin: Certificate,
+    members: ControlPlaneMember[],
+  ): pulumi.Output<Record<string, string>> {
+    const hosts = this.#args.controlPlane.map(
+      (host, i) => [`host ${host}`, members[i]!.certificateExpiry] as const,
+    );
+    const expiry: Record<string, pulumi.Output<string>> = {
+      "cluster authority": identity.caExpiry,
+      administrator: admin.notAfter,
+      registry: this.#args.registry.certificateExpiry,
+      ...Object.fromEntries(hosts),
+    };
+    return pulumi.output(expiry);
+  }
+
+  #connections(hosts: string[]): Record<string, pulumi.Output<Connection>> {
+    return Object.fromEntries(hosts.map((host) => [host, this.#args.site.connection(host)]));
+  }
+
+  #hostNames(): string[] {
+    return [...this.#args.controlPlane, ...Object.values(this.#args.pools).flatMap(({ hosts }) => hosts)];
+  }
+
+  #addresses(): Record<string, string> {
+    return Object.fromEntries(this.#hostNames().map((host) => [host, this.#args.site.hosts[host]!.address]));
+  }
+
+  /** Known in a preview, so that a foreign cluster on a host is found there. */
+  #owner(): string {
+    return `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}/${this.#name}`;
+  }
+}
+
+/** Checks of kubeadm about the machine around a container. */
+const IN_CONTAINER = [
+  "Swap",
+  "SystemVerification",
+  "FileContent--proc-sys-net-bridge-bridge-nf-call-iptables",
+];
+
+/** Fills in the defaults of the network. */
+export function withDefaults(network: Partial<NetworkArgs> = {}): Required<NetworkArgs> {
+  return { mode: "bridge", pods: "10.244.0.0/16", services: "10.96.0.0/16", ...network };
+}
+
+export { supportedVersions };

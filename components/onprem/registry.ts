@@ -1,0 +1,151 @@
+import * as pulumi from "@pulumi/pulumi";
+import { registryPackages } from "../artifacts/list.ts";
+import { Image as ImageResource } from "../artifacts/resources.ts";
+import type { Image } from "../artifacts/source.ts";
+import { nameProblems } from "../model/names.ts";
+import { type Problem, refuse } from "../model/problem.ts";
+import { REGISTRY_FOLDER, registryConfig, registryDropIn } from "../render/registry.ts";
+import { Certificate, Password } from "../secrets/resources.ts";
+import { HostState, Preflight } from "../ssh/resources.ts";
+import { unknownHost } from "./cluster-problems.ts";
+import type { Site } from "./site.ts";
+
+/** Arguments of a registry on a host. */
+export interface RegistryArgs {
+  site: Site;
+  /** Name of the host that serves it and keeps its blobs. */
+  host: string;
+  /** TCP port. @default 5000 */
+  port?: number;
+  /** Folder of the blobs on the host. @default /var/lib/spillway-registry */
+  storage?: string;
+}
+
+/**
+ * Private OCI registry on a host of the site: TLS from the site's own authority, a password for
+ * pulling as well as pushing, blobs on the host's disk.
+ */
+export class Registry extends pulumi.ComponentResource {
+  /** Site it is at. */
+  readonly siteName: string;
+  /** `host:port` as hosts and the computer that runs `up` reach it. */
+  readonly address: string;
+  readonly username: string;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+  /** PEM of the authority that signed its certificate. */
+  readonly caCertificate: pulumi.Output<string>;
+  /** End of its certificate, RFC 3339. */
+  readonly certificateExpiry: pulumi.Output<string>;
+
+  constructor(name: string, args: RegistryArgs, opts?: pulumi.ComponentResourceOptions) {
+    refuse(`Registry "${name}"`, registryProblems(name, args));
+    super("spillway:onprem:Registry", name, {}, opts);
+    const { site, host, port = 5000, storage = "/var/lib/spillway-registry" } = args;
+    const hostAddress = site.hosts[host]!.address;
+    const connection = site.connection(host);
+    const preflight = new Preflight(
+      `${name}-preflight`,
+      {
+        hosts: [connection],
+        require: { diskGiB: 5, freePorts: { [host]: [port] }, owner: `registry ${name}` },
+      },
+      { parent: this },
+    );
+    const password = new Password(`${name}-password`, { bytes: 24, encoding: "base64url" }, { parent: this });
+    const certificate = new Certificate(
+      `${name}-certificate`,
+      {
+        authority: site.authority,
+        commonName: `${name}.${site.siteName}`,
+        dnsNames: [`${name}.${site.siteName}`],
+        ipAddresses: [hostAddress],
+        usages: ["server"],
+      },
+      { parent: this },
+    );
+    this.siteName = site.siteName;
+    this.address = `${hostAddress}:${port}`;
+    this.username = "spillway";
+    this.password = password.value;
+    this.caCertificate = site.authority.certificate;
+    this.certificateExpiry = certificate.notAfter;
+    this.#serve(name, { connection, storage, port, password, certificate }, preflight);
+    this.registerOutputs({ address: this.address });
+  }
+
+  /**
+   * Brings an image into the registry, addressed by digest.
+   *
+   * @param name name of the resource
+   */
+  image(name: string, image: pulumi.Input<Image>, opts?: pulumi.CustomResourceOptions): ImageResource {
+    const { repository, tag, digest, source } = pulumi.output(image);
+    const { address: registry, username, password, caCertificate } = this;
+    const inputs = { registry, username, password, caCertificate, repository, tag, digest, source };
+    return new ImageResource(name, inputs, { dependsOn: this, ...opts });
+  }
+
+  #serve(name: string, served: Served, preflight: Preflight): void {
+    const { connection, storage, port, password, certificate } = served;
+    new HostState(
+      `${name}-state`,
+      {
+        connection,
+        name: "registry",
+        packages: [...registryPackages],
+        directories: {
+          [storage]: { mode: "0750", owner: "docker-registry:docker-registry", removeContents: true },
+        },
+        files: {
+          [`${REGISTRY_FOLDER}/config.yml`]: { content: registryConfig({ listen: `:${port}`, storage }) },
+          [`${REGISTRY_FOLDER}/tls.crt`]: { content: certificate.certificate },
+          [`${REGISTRY_FOLDER}/tls.key`]: secretFile(certificate.privateKey),
+          [`${REGISTRY_FOLDER}/htpasswd`]: secretFile(
+            pulumi.interpolate`${this.username}:${password.bcrypt}\n`,
+          ),
+        },
+        units: { "docker-registry.service": { dropIn: registryDropIn, enabled: true, running: true } },
+      },
+      { parent: this, dependsOn: preflight },
+    );
+  }
+}
+
+interface Served {
+  connection: ReturnType<Site["connection"]>;
+  storage: string;
+  port: number;
+  password: Password;
+  certificate: Certificate;
+}
+
+const secretFile = (content: pulumi.Input<string>) => ({
+  content: pulumi.secret(content),
+  mode: "0640",
+  owner: "root:docker-registry",
+});
+
+/** What is wrong with a registry's arguments. */
+export function registryProblems(
+  name: string,
+  { site, host, port = 5000, storage = "/" }: RegistryArgs,
+): Problem[] {
+  const hosts = Object.keys(site.hosts);
+  return [
+    ...nameProblems("name", name),
+    ...(hosts.includes(host) ? [] : [unknownHost("host", host, hosts)]),
+    ...(Number.isInteger(port) && port > 0 && port < 65536
+      ? []
+      : [{ path: "port", found: `${port} is no port`, remedy: "give one from 1 to 65535" }]),
+    ...(/^(\/[A-Za-z0-9._-]+)*\/?$/.test(storage) && !storage.includes("/..")
+      ? []
+      : [
+          {
+            path: "storage",
+            found: `${JSON.stringify(storage)} is no plain absolute path`,
+            remedy: "give one such as /var/lib/registry",
+          },
+        ]),
+  ];
+}

@@ -1,0 +1,167 @@
+import * as pulumi from "@pulumi/pulumi";
+import { hostAddressProblems, rangeProblem } from "../model/address-plan.ts";
+import type { Connection } from "../model/connection.ts";
+import { labelProblems, nameProblems } from "../model/names.ts";
+import { type Problem, refuse } from "../model/problem.ts";
+import { parseRange } from "../model/range.ts";
+import { Authority } from "../secrets/resources.ts";
+
+/** A machine that is reached by SSH. */
+export interface HostArgs {
+  /** IPv4 address on the site's network. */
+  address: string;
+  /** Public host key as in known_hosts, `ssh-ed25519 AAAA...`; `ssh-keyscan` shows it, the machine's console proves it. */
+  hostKey: pulumi.Input<string>;
+  /** TCP port of sshd. @default the site's */
+  port?: number;
+  /** Labels that its node carries. @default none */
+  labels?: Record<string, string>;
+  /** The host is itself a container, as in a lab: settings that belong to a whole machine are left out. @default false */
+  container?: boolean;
+}
+
+/** A host to go through to reach the others. */
+export interface BastionArgs {
+  /** IP address or DNS name. */
+  address: string;
+  /** @default 22 */
+  port?: number;
+  /** @default the site's user */
+  user?: string;
+  /** @default the site's key */
+  privateKey?: pulumi.Input<string>;
+  /** Pinned as those of the hosts. */
+  hostKey: pulumi.Input<string>;
+}
+
+/** How the site's hosts are reached. */
+export interface SshArgs {
+  /** Account; one other than root needs `sudo` without a password. @default root */
+  user?: string;
+  /** Private key in OpenSSH or PEM form; becomes a secret. */
+  privateKey: pulumi.Input<string>;
+  /** @default 22 */
+  port?: number;
+  /** @default the hosts are reached directly */
+  bastion?: BastionArgs;
+  /** Seconds to wait for a connection. @default 10 */
+  dialTimeout?: number;
+  /** Seconds one step may take. @default 600 */
+  stepTimeout?: number;
+}
+
+/** Arguments of a site on own machines. */
+export interface SiteArgs {
+  /** Range of the site's network, such as `10.0.0.0/24`. */
+  range: string;
+  ssh: SshArgs;
+  /** The machines, by name; the name becomes the node's. */
+  hosts: Record<string, HostArgs>;
+}
+
+/**
+ * One place with machines and one routable network.
+ *
+ * @example
+ * const site = new Site("paris", {
+ *   range: "10.0.0.0/24",
+ *   ssh: { user: "ops", privateKey: config.requireSecret("sshKey") },
+ *   hosts: { cp1: { address: "10.0.0.11", hostKey: "ssh-ed25519 AAAA..." } },
+ * });
+ */
+export class Site extends pulumi.ComponentResource {
+  /** Name of the site. */
+  readonly siteName: string;
+  /** Range of its network. */
+  readonly range: string;
+  readonly hosts: Readonly<Record<string, HostArgs>>;
+  /** Signs the certificates of what the site offers, such as its registry. */
+  readonly authority: Authority;
+  readonly #ssh: SshArgs;
+
+  constructor(
+    name: string,
+    args: SiteArgs,
+    opts?: pulumi.ComponentResourceOptions,
+    token = "spillway:onprem:Site",
+  ) {
+    refuse(`Site "${name}"`, siteProblems(name, args));
+    super(token, name, {}, opts);
+    this.siteName = name;
+    this.range = args.range;
+    this.hosts = args.hosts;
+    this.#ssh = args.ssh;
+    this.authority = new Authority(
+      `${name}-authority`,
+      { commonName: `${name} site authority`, validityDays: 3650 },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+
+  /** How the plugin reaches a host of the site. */
+  connection(host: string): pulumi.Output<Connection> {
+    const { address, hostKey, port } = this.hosts[host]!;
+    const { user = "root", privateKey, bastion, dialTimeout, stepTimeout } = this.#ssh;
+    const key = pulumi.secret(privateKey);
+    const plain = { host, address, port: port ?? this.#ssh.port ?? 22, user, dialTimeout, stepTimeout };
+    const through = bastion && {
+      address: bastion.address,
+      port: bastion.port ?? 22,
+      user: bastion.user ?? user,
+      privateKey: bastion.privateKey === undefined ? key : pulumi.secret(bastion.privateKey),
+      hostKey: bastion.hostKey,
+    };
+    return pulumi.output({
+      ...plain,
+      privateKey: key,
+      hostKey,
+      bastion: through,
+    }) as pulumi.Output<Connection>;
+  }
+}
+
+const HOST_KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( [^\n]*)?\n?$/;
+
+/** What is wrong with a site's arguments. */
+export function siteProblems(name: string, { range, ssh, hosts }: SiteArgs): Problem[] {
+  const addresses = Object.fromEntries(Object.entries(hosts).map(([host, { address }]) => [host, address]));
+  return [
+    ...nameProblems("name", name),
+    ...(parseRange(range) ? [] : [rangeProblem("range", range)]),
+    ...(Object.keys(hosts).length > 0
+      ? []
+      : [{ path: "hosts", found: "no hosts", remedy: "name at least one machine" }]),
+    ...Object.entries(hosts).flatMap(([host, args]) => hostProblems(host, args)),
+    ...hostAddressProblems(range, addresses),
+    ...(ssh.bastion ? hostKeyProblems("ssh.bastion.hostKey", ssh.bastion.hostKey) : []),
+    ...(/^[a-z_][a-z0-9_-]{0,31}$/.test(ssh.user ?? "root")
+      ? []
+      : [
+          {
+            path: "ssh.user",
+            found: `${JSON.stringify(ssh.user)} is no account name`,
+            remedy: "give one such as ops",
+          },
+        ]),
+  ];
+}
+
+function hostProblems(host: string, { hostKey, port = 22, labels = {} }: HostArgs): Problem[] {
+  return [
+    ...nameProblems(`hosts.${host}`, host),
+    ...hostKeyProblems(`hosts.${host}.hostKey`, hostKey),
+    ...labelProblems(`hosts.${host}.labels`, labels),
+    ...(Number.isInteger(port) && port > 0 && port < 65536
+      ? []
+      : [{ path: `hosts.${host}.port`, found: `${port} is no port`, remedy: "give one from 1 to 65535" }]),
+  ];
+}
+
+/** A key known only at deployment is checked by the connection that uses it. */
+function hostKeyProblems(path: string, hostKey: pulumi.Input<string> | undefined): Problem[] {
+  const remedy = "give the line that ssh-keyscan prints, without the address: ssh-ed25519 AAAA...";
+  if (hostKey === undefined || hostKey === "") return [{ path, found: "no host key", remedy }];
+  if (typeof hostKey !== "string" || HOST_KEY.test(hostKey)) return [];
+  return [{ path, found: `${JSON.stringify(hostKey.slice(0, 30))} is no public host key`, remedy }];
+}

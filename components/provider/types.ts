@@ -1,0 +1,30 @@
+import { artifacts } from "../artifacts/artifacts.provider.ts";
+import { image } from "../artifacts/image.provider.ts";
+import { controlPlaneMember } from "../kubeadm/control-plane-member.provider.ts";
+import { worker } from "../kubeadm/worker.provider.ts";
+import { host } from "../lab/host.provider.ts";
+import { image as labImage } from "../lab/image.provider.ts";
+import { network } from "../lab/network.provider.ts";
+import { authority } from "../secrets/authority.provider.ts";
+import { certificate } from "../secrets/certificate.provider.ts";
+import { keyPair } from "../secrets/key-pair.provider.ts";
+import { password } from "../secrets/password.provider.ts";
+import { hostState } from "../ssh/host-state.provider.ts";
+import { preflight } from "../ssh/preflight.provider.ts";
+
+/** Every resource type of the plugin. */
+export const resourceTypes = [
+  artifacts,
+  authority,
+  certificate,
+  controlPlaneMember,
+  host,
+  hostState,
+  image,
+  keyPair,
+  labImage,
+  network,
+  password,
+  preflight,
+  worker,
+];

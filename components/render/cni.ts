@@ -1,0 +1,101 @@
+/** What a node's CNI configuration follows from. */
+export interface CniSettings {
+  /** Range of this node's pods. */
+  podRange: string;
+  /** Largest packet of a pod, in bytes. @default the host's own */
+  mtu?: number;
+}
+
+/**
+ * `/etc/cni/net.d/10-spillway.conflist`: pods on a bridge of the host, addresses from the node's own
+ * range. It serves the modes `bridge` (host routes carry packets to other nodes) and `overlay`
+ * (flanneld's tunnel does).
+ */
+export function cniConfig({ podRange, mtu }: CniSettings): string {
+  const bridge = {
+    type: "bridge",
+    bridge: "cni0",
+    isGateway: true,
+    // Masquerading at the bridge would hide pods from pods of other nodes: it is done at the way out.
+    ipMasq: false,
+    hairpinMode: true,
+    ...(mtu === undefined ? {} : { mtu }),
+    ipam: { type: "host-local", ranges: [[{ subnet: podRange }]], routes: [{ dst: "0.0.0.0/0" }] },
+  };
+  const list = {
+    cniVersion: "0.4.0",
+    name: "spillway",
+    plugins: [bridge, { type: "portmap", capabilities: { portMappings: true } }],
+  };
+  return `${JSON.stringify(list, null, 2)}\n`;
+}
+
+/** Bytes that a VXLAN tunnel adds over IPv4: outer Ethernet 14, IP 20, UDP 8, VXLAN 8. */
+export const VXLAN_OVERHEAD = 50;
+
+/** Where the packets of one node go. */
+export interface RouteSettings {
+  podRange: string;
+  /** Range of all pods. */
+  pods: string;
+  /** Other nodes: their host address by the range of their pods. */
+  peers: Record<string, string>;
+}
+
+/** Marks our routes, so that they are flushed without touching others. */
+const ROUTE_PROTOCOL = 177;
+
+/** Unit that holds the routes to other nodes' pods and the translation of what leaves the cluster. */
+export function routesUnit({ podRange, pods, peers }: RouteSettings): string {
+  const masquerade = `POSTROUTING -s ${podRange} ! -d ${pods} -m comment --comment spillway -j MASQUERADE`;
+  const routes = Object.entries(peers).map(
+    ([range, address]) =>
+      `ExecStart=/usr/sbin/ip route replace ${range} via ${address} proto ${ROUTE_PROTOCOL}`,
+  );
+  return `[Unit]
+Description=Routes to the pods of other nodes
+After=network-online.target
+Wants=network-online.target
+Before=kubelet.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
+${routes.join("\n")}
+ExecStart=-/usr/sbin/iptables -w -t nat -D ${masquerade}
+ExecStart=/usr/sbin/iptables -w -t nat -A ${masquerade}
+ExecStop=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
+ExecStop=-/usr/sbin/iptables -w -t nat -D ${masquerade}
+ExecStopPost=-/usr/sbin/ip link delete cni0
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** flanneld's network: a VXLAN tunnel among all nodes. */
+export function flannelConfig(pods: string): string {
+  return `${JSON.stringify({ Network: pods, EnableNFTables: false, Backend: { Type: "vxlan" } }, null, 2)}\n`;
+}
+
+/** Unit of flanneld: learns the nodes' pod ranges from the Kubernetes API. */
+export function flannelUnit(node: string, address: string): string {
+  return `[Unit]
+Description=Flannel VXLAN overlay
+After=network-online.target
+Wants=network-online.target
+ConditionPathExists=/etc/spillway/flannel/kubeconfig
+
+[Service]
+Environment=NODE_NAME=${node}
+ExecStart=/usr/local/bin/flanneld --kube-subnet-mgr --kubeconfig-file=/etc/spillway/flannel/kubeconfig --net-config-path=/etc/spillway/flannel/net-conf.json --public-ip=${address} --iface=${address} --ip-masq
+ExecStopPost=-/usr/sbin/ip link delete flannel.1
+ExecStopPost=-/usr/sbin/ip link delete cni0
+Restart=always
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

@@ -1,0 +1,149 @@
+import type { Connection } from "../model/connection.ts";
+import { refuse } from "../model/problem.ts";
+import type { Context, Existing, ResourceType } from "../provider/resource.ts";
+import type { HostStateArgs, HostStateOutputs } from "./host-state.ts";
+import { onHost, type Session } from "./session.ts";
+import { type Action, application, warningsIn } from "./state/apply.ts";
+import { checkHostState } from "./state/check.ts";
+import { differenceOf } from "./state/difference.ts";
+import { inputsAsFound } from "./state/found.ts";
+import { type Facts, observation, parseFacts } from "./state/observe.ts";
+import { type Plan, planBase, planState } from "./state/plan.ts";
+import { type Wanted, wantedOf } from "./state/wanted.ts";
+
+async function observe(session: Session, wanted: Wanted, context: Context): Promise<Facts> {
+  return parseFacts(wanted, await session.run(observation(wanted), context));
+}
+
+async function perform(session: Session, name: string, actions: Action[], context: Context): Promise<void> {
+  if (actions.length === 0) return;
+  const printed = await session.run(application(name, actions, context.timeoutSeconds || undefined), context);
+  for (const warning of warningsIn(printed)) context.warn(`${session.connection.host}: ${warning}`);
+}
+
+async function upload(session: Session, { uploads }: Plan, context: Context): Promise<void> {
+  await Promise.all(
+    uploads.map(async ({ path, bytes, sha256, mode }) => {
+      if (Buffer.isBuffer(bytes)) return;
+      context.progress(`${session.connection.host}: sending ${path}`);
+      await session.upload(bytes.source, path, { mode, sha256 }, context);
+    }),
+  );
+}
+
+const turns = new Map<string, Promise<unknown>>();
+
+/** States of one host change it one after the other: each decides by the ledgers of all. */
+async function inTurn<T>({ address, port = 22 }: Connection, work: () => Promise<T>): Promise<T> {
+  const key = `${address}:${port}`;
+  const before = turns.get(key) ?? Promise.resolve();
+  const mine = before.then(work, work);
+  turns.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    if (turns.get(key) === mine) turns.delete(key);
+  }
+}
+
+/** Makes the host as wanted: one round trip when nothing differs, two when something does. */
+function apply(context: Context, inputs: HostStateArgs): Promise<void> {
+  const wanted = wantedOf(inputs);
+  return inTurn(inputs.connection, () =>
+    onHost(inputs.connection, context, async (session) => {
+      let facts = await observe(session, wanted, context);
+      refuseOthers(inputs, facts, context.urn);
+      const base = planBase(wanted, facts, context.urn);
+      if (base.length > 0) {
+        await perform(session, wanted.name, base, context);
+        facts = await observe(session, wanted, context);
+      }
+      const plan = planState(wanted, facts, context.urn);
+      refuse(`host ${inputs.connection.host}, state ${inputs.name}`, plan.problems);
+      if (plan.uploads.length === 0)
+        return perform(session, wanted.name, [...plan.first, ...plan.last], context);
+      await perform(session, wanted.name, plan.first, context);
+      await upload(session, plan, context);
+      await perform(session, wanted.name, plan.last, context);
+    }),
+  );
+}
+
+function stackOf(urn: string): string {
+  return urn.split("::").slice(0, 2).join("::");
+}
+
+/** Two stacks may not use one name on one host. */
+function refuseOthers({ name, connection }: HostStateArgs, facts: Facts, urn: string): void {
+  const holder = facts.ledgers.get(name)?.urn;
+  if (holder === undefined || stackOf(holder) === stackOf(urn)) return;
+  refuse(`host ${connection.host}`, [
+    {
+      path: "name",
+      found: `the state "${name}" belongs to ${holder}`,
+      remedy: "choose another name, or destroy that one first",
+    },
+  ]);
+}
+
+async function look(context: Context, inputs: HostStateArgs): Promise<{ wanted: Wanted; facts: Facts }> {
+  const wanted = wantedOf(inputs);
+  const facts = await onHost(inputs.connection, context, (session) => observe(session, wanted, context), {
+    change: false,
+  });
+  return { wanted, facts };
+}
+
+function idOf({ connection, name }: HostStateArgs): string {
+  return `${connection.host}/${name}`;
+}
+
+/** Declared state of one host. */
+export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
+  token: "spillway:ssh:HostState",
+  computed: [],
+  check: checkHostState,
+  diff: (old, inputs) => differenceOf(old.inputs, inputs),
+
+  async preview(context, inputs) {
+    const { wanted, facts } = await look(context, inputs);
+    refuseOthers(inputs, facts, context.urn);
+    // What packages and modules will bring is not there to be judged yet.
+    if (planBase(wanted, facts, context.urn).length > 0) return;
+    refuse(
+      `host ${inputs.connection.host}, state ${inputs.name}`,
+      planState(wanted, facts, context.urn).problems,
+    );
+  },
+
+  unfinishedId: idOf,
+
+  async create(context, inputs) {
+    await apply(context, inputs);
+    return { id: idOf(inputs), outputs: {} };
+  },
+
+  async read(context, old) {
+    const { wanted, facts } = await look(context, old.inputs);
+    if (!facts.ledgers.has(wanted.name)) return undefined;
+    return { inputs: inputsAsFound(old.inputs, wanted, facts), outputs: {} };
+  },
+
+  async update(context, _old, inputs) {
+    await apply(context, inputs);
+    return {};
+  },
+
+  delete: (context, old: Existing<HostStateArgs, HostStateOutputs>) => {
+    const { connection, name } = old.inputs;
+    const nothing = wantedOf({ connection, name });
+    return inTurn(connection, () =>
+      onHost(connection, context, async (session) => {
+        const facts = await observe(session, nothing, context);
+        if (!facts.ledgers.has(name)) return;
+        const plan = planState(nothing, facts, facts.ledgers.get(name)?.urn ?? context.urn);
+        await perform(session, name, [...plan.first, ...plan.last, { verb: "forget" }], context);
+      }),
+    );
+  },
+};

@@ -1,0 +1,107 @@
+import type { Problem } from "../model/problem.ts";
+import type { Requirements } from "./preflight.ts";
+
+/** What one host said of itself. */
+export interface HostFacts {
+  host: string;
+  /** Why it could not be asked; then nothing else is known. */
+  unreachable?: string;
+  /** `ID` of /etc/os-release. */
+  os: string;
+  memoryMiB: number;
+  diskGiB: number;
+  /** TCP ports that are listened on. */
+  ports: number[];
+  /** Swap areas in use. */
+  swap: string[];
+  /** Files that only a cluster's node has. */
+  cluster: string[];
+  /** Content of /var/lib/spillway/owner, empty without one. */
+  owner: string;
+  /** Its clock less this computer's, in seconds. */
+  clockSeconds: number;
+  /** By how much that may be wrong. */
+  clockUncertainty: number;
+}
+
+const round = (seconds: number) => Math.round(seconds * 10) / 10;
+
+function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
+  const { host } = facts;
+  const problems: Problem[] = [];
+  const say = (what: string, found: string, remedy: string) =>
+    problems.push({ path: `hosts.${host}${what}`, found, remedy });
+  if (facts.unreachable !== undefined) {
+    say("", facts.unreachable, "make it reachable by SSH from this computer");
+    return problems;
+  }
+  const { os = ["debian", "ubuntu"], memoryMiB = 0, diskGiB = 0, clockSkewSeconds = 5 } = require;
+  const ours = facts.owner !== "" && facts.owner === require.owner;
+  if (!os.includes(facts.os)) say(".os", `it runs "${facts.os}"`, `install one of ${os.join(", ")}`);
+  if (facts.memoryMiB < memoryMiB) {
+    say(".memory", `${facts.memoryMiB} MiB of memory`, `give it at least ${memoryMiB} MiB`);
+  }
+  if (facts.diskGiB < diskGiB) {
+    say(".disk", `${round(facts.diskGiB)} GiB free under /var`, `free at least ${diskGiB} GiB`);
+  }
+  if (require.noSwap && facts.swap.length > 0) {
+    say(
+      ".swap",
+      `swap is on (${facts.swap.join(", ")})`,
+      "turn it off by `swapoff -a` and take it out of /etc/fstab",
+    );
+  }
+  const busy = (require.freePorts?.[host] ?? []).filter((port) => facts.ports.includes(port));
+  if (!ours && busy.length > 0) {
+    say(
+      ".ports",
+      `TCP port ${busy.join(", ")} is in use`,
+      "stop what listens there (`ss -ltnp` shows it), or choose other ports",
+    );
+  }
+  if (require.noForeignCluster && !ours && (facts.cluster.length > 0 || facts.owner !== "")) {
+    const found =
+      facts.owner === ""
+        ? `a cluster that Spillway did not make is there (${facts.cluster.join(", ")})`
+        : `the cluster "${facts.owner}" of another stack is there`;
+    say(
+      ".cluster",
+      found,
+      "nothing was touched; take the host out of it (`kubeadm reset`, or destroy that stack), or name another host",
+    );
+  }
+  if (Math.abs(facts.clockSeconds) - facts.clockUncertainty > clockSkewSeconds) {
+    const direction = facts.clockSeconds > 0 ? "ahead of" : "behind";
+    say(
+      ".clock",
+      `its clock is ${round(Math.abs(facts.clockSeconds))} s ${direction} this computer's`,
+      "run a time service on both, such as systemd-timesyncd or chrony",
+    );
+  }
+  return problems;
+}
+
+/** Hosts whose clocks are too far apart, though each may be near enough to this computer's. */
+function clocksApart(all: HostFacts[], limit: number): Problem[] {
+  const reached = all.filter(({ unreachable }) => unreachable === undefined);
+  const sorted = reached.toSorted((a, b) => a.clockSeconds - b.clockSeconds);
+  const [slow, fast] = [sorted[0], sorted.at(-1)];
+  if (slow === undefined || fast === undefined) return [];
+  const apart = fast.clockSeconds - slow.clockSeconds;
+  if (apart - fast.clockUncertainty - slow.clockUncertainty <= limit) return [];
+  return [
+    {
+      path: "hosts",
+      found: `the clocks of ${slow.host} and ${fast.host} are ${round(apart)} s apart`,
+      remedy: "run a time service on all hosts, such as systemd-timesyncd or chrony",
+    },
+  ];
+}
+
+/** Every problem of every host. Pure. */
+export function preflightProblems(facts: HostFacts[], require: Requirements): Problem[] {
+  return [
+    ...facts.flatMap((host) => problemsOfHost(host, require)),
+    ...clocksApart(facts, require.clockSkewSeconds ?? 5),
+  ];
+}

@@ -1,0 +1,125 @@
+import type { Connection } from "../model/connection.ts";
+import { type Problem, refuse } from "../model/problem.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { parseHostKey } from "./dial.ts";
+import { HostError, messageOf } from "./error.ts";
+import type { PreflightArgs, Requirements } from "./preflight.ts";
+import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
+import { onHost } from "./session.ts";
+
+/* Prints one fact a line. The clock comes last, nearest to the answer's arrival. */
+const text = `
+sed -n 's/^ID=/os /p' /etc/os-release
+sed -n 's/^MemTotal: *\\([0-9]*\\) .*/memory \\1/p' /proc/meminfo
+df -Pk /var | sed -n '2s/^.* \\([0-9]*\\) *[0-9]*% .*/disk \\1/p'
+sed -n '2,$s/^\\([^ ]*\\) .*/swap \\1/p' /proc/swaps
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+  sed -n 's/^ *[0-9]*: [0-9A-F]*:\\([0-9A-F]*\\) [0-9A-F]*:[0-9A-F]* 0A .*/port \\1/p'
+for file in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /var/lib/etcd/member; do
+  if [ -e "$file" ]; then echo "cluster $file"; fi
+done
+if [ -e /var/lib/spillway/owner ]; then printf 'owner %s\\n' "$(cat /var/lib/spillway/owner)"; fi
+date '+clock %s.%N'
+`;
+
+/** Reads what the script printed between two moments of this computer's clock, in seconds. */
+export function parseHostFacts(host: string, printed: string, sent: number, received: number): HostFacts {
+  const of = (kind: string) =>
+    printed.split("\n").flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : []));
+  return {
+    host,
+    os: (of("os")[0] ?? "").replaceAll(/["']/g, ""),
+    memoryMiB: Math.floor(Number(of("memory")[0] ?? 0) / 1024),
+    diskGiB: Number(of("disk")[0] ?? 0) / 1024 / 1024,
+    ports: [...new Set(of("port").map((port) => Number.parseInt(port, 16)))],
+    swap: of("swap"),
+    cluster: of("cluster"),
+    owner: of("owner")[0] ?? "",
+    clockSeconds: Number(of("clock")[0] ?? 0) - (sent + received) / 2,
+    clockUncertainty: (received - sent) / 2,
+  };
+}
+
+const nothing = {
+  os: "",
+  memoryMiB: 0,
+  diskGiB: 0,
+  ports: [],
+  swap: [],
+  cluster: [],
+  owner: "",
+  clockSeconds: 0,
+  clockUncertainty: 0,
+};
+
+async function ask(connection: Connection, context: Context): Promise<HostFacts> {
+  const { host } = connection;
+  try {
+    const work = { name: "looking at the host", text, timeoutSeconds: 60 };
+    return await onHost(
+      connection,
+      context,
+      async (session) => {
+        await session.connect();
+        const sent = Date.now() / 1000;
+        const printed = await session.run(work, context);
+        return parseHostFacts(host, printed, sent, Date.now() / 1000);
+      },
+      { change: false },
+    );
+  } catch (error) {
+    return { ...nothing, host, unreachable: error instanceof HostError ? error.reason : messageOf(error) };
+  }
+}
+
+async function lookAtAll({ hosts, require }: PreflightArgs, context: Context): Promise<void> {
+  const facts = await Promise.all(hosts.map((host) => ask(host, context)));
+  refuse("hosts are not fit", preflightProblems(facts, require));
+}
+
+/** Ports that were found free once are in use now by what was built since. */
+function onlyNewPorts(before: Requirements, now: Requirements): Requirements {
+  const ports = Object.entries(now.freePorts ?? {}).map(([host, list]): [string, number[]] => [
+    host,
+    list.filter((port) => !before.freePorts?.[host]?.includes(port)),
+  ]);
+  return { ...now, freePorts: Object.fromEntries(ports) };
+}
+
+function check({ hosts = [] }: Partial<PreflightArgs>): Problem[] {
+  return hosts.flatMap((connection, i) => {
+    if (connection?.hostKey === undefined) return [];
+    try {
+      parseHostKey(connection.hostKey);
+      return [];
+    } catch (error) {
+      const [found = "", ...remedy] = messageOf(error).split("; ");
+      return [
+        { path: `hosts[${i}].hostKey`, found: `${connection.host}: ${found}`, remedy: remedy.join("; ") },
+      ];
+    }
+  });
+}
+
+/** Looks at all hosts before anything is changed; changes nothing itself. */
+export const preflight: ResourceType<PreflightArgs, Record<never, never>> = {
+  token: "spillway:ssh:Preflight",
+  computed: [],
+  check,
+  diff: (old, { hosts, require }) => {
+    // How a host is reached does not matter, which ones there are does.
+    const names = (list: unknown) => (Array.isArray(list) ? list.map((one: Connection) => one.host) : list);
+    return differenceOf({ ...old.inputs, hosts: names(old.inputs.hosts) }, { hosts: names(hosts), require });
+  },
+  preview: (context, inputs) => lookAtAll(inputs, context),
+  async create(context, inputs) {
+    await lookAtAll(inputs, context);
+    return { id: "preflight", outputs: {} };
+  },
+  async update(context, old, inputs) {
+    await lookAtAll({ ...inputs, require: onlyNewPorts(old.inputs.require, inputs.require) }, context);
+    return {};
+  },
+  async delete() {},
+};

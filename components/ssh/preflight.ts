@@ -1,0 +1,26 @@
+import type { Connection } from "../model/connection.ts";
+
+/** What hosts must be like. What is left out is not looked at. */
+export interface Requirements {
+  /** Accepted `ID`s of /etc/os-release. @default debian, ubuntu */
+  os?: string[];
+  /** Memory in MiB. */
+  memoryMiB?: number;
+  /** Free space under /var in GiB. */
+  diskGiB?: number;
+  /** TCP ports that nothing may listen on, by host; those of a host whose owner we are count as ours. */
+  freePorts?: Record<string, number[]>;
+  /** Swap must be off. @default false */
+  noSwap?: boolean;
+  /** No node of a cluster other than the owner's. @default false */
+  noForeignCluster?: boolean;
+  /** What /var/lib/spillway/owner says on hosts that are ours already. */
+  owner: string;
+  /** Seconds that clocks may be apart, from this computer's and among hosts. @default 5 */
+  clockSkewSeconds?: number;
+}
+
+export interface PreflightArgs {
+  hosts: Connection[];
+  require: Requirements;
+}

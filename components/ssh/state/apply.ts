@@ -1,0 +1,174 @@
+import type { Script } from "../script.ts";
+import { stateRoot } from "./ledger.ts";
+
+/** One thing to do on a host; arguments are single lines. */
+export interface Action {
+  verb: string;
+  args?: string[];
+  /** Content for the verbs that write. */
+  bytes?: Buffer;
+}
+
+/*
+ * Does what PLAN lists: a verb a line, then its arguments, a line each. Contents are pieces of one
+ * file, so that a state of many files needs no program for each that is right already. Output of
+ * package tools goes to a log: a lost connection must not break a pipe under dpkg.
+ */
+const text = `
+set -f
+root=${stateRoot}
+state=$root/$STATE
+doing=starting; new=
+ended() {
+  code=$?
+  if [ -n "$new" ]; then rm -rf "$new"; fi
+  if [ "$code" != 0 ]; then printf '(while doing: %s)\\n' "$doing" >&2; fi
+}
+trap ended EXIT
+arg() { IFS= read -r "$1" <&3; }
+say() { printf '%s\\n' "$1"; }
+piece() { tail -c "+$offset" "$CONTENTS" | head -c "$length"; }
+install_piece() {
+  new=$(mktemp "\${1%/*}/.spillway-XXXXXXXX")
+  piece >"$new"; chown "$3" "$new"; chmod "$2" "$new"
+  if [ "\${4:-}" = durable ]; then sync "$new"; fi
+  mv -fT "$new" "$1"; new=
+}
+logged() { "$@" >"${"$"}{CONTENTS%/*}/log" 2>&1 </dev/null 3<&-; }
+shown() { logged "$@" || { tail -c 3000 "\${CONTENTS%/*}/log" >&2; return 1; }; }
+unit() {
+  if systemctl --quiet "$1" -- "$2" 3<&- >&2; then return 0; fi
+  if [ "$tolerant" = yes ]; then return 0; fi
+  case $1 in *start) journalctl -u "$2" -n 15 --no-pager -o cat >&2 || : ;; esac
+  return 1
+}
+if command -v dpkg-query >/dev/null; then
+  export DEBIAN_FRONTEND=noninteractive
+  list() { dpkg-query -W -f '\${db:Status-Status} \${Package}\\n' | sed -n 's/^installed //p' | sort -u; }
+  get() {
+    shown apt-get -y -q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \\
+      -o Dpkg::Options::=--force-confold "$@"
+  }
+  add() {
+    if [ -n "$(ls /var/lib/dpkg/updates)" ]; then shown dpkg --configure -a; fi
+    if [ -n "$(find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | head -n 1)" ] &&
+      get --no-install-recommends -o "Dir::Cache::archives=$state/apt" install "$@" 2>/dev/null; then return 0; fi
+    mkdir -p "$state/lists/partial"
+    get -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/apt" update
+    get --no-install-recommends -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/apt" install "$@"
+  }
+  drop() { logged dpkg --purge "$@" || :; }
+elif command -v dnf >/dev/null; then
+  list() { rpm -qa --qf '%{NAME}\\n' | sort -u; }
+  add() { shown dnf -y --setopt=install_weak_deps=False install "$@"; }
+  drop() { logged rpm -e "$@" || for one; do logged rpm -e "$one" || :; done; }
+else
+  list() { :; }
+  add() { echo "neither apt-get nor dnf is here" >&2; return 1; }
+  drop() { :; }
+fi
+install_packages() {
+  mkdir -p "$state/apt/archives/partial" "$state/apt/partial"
+  if [ ! -e "$state/before" ]; then list >"$state/before.new"; mv "$state/before.new" "$state/before"; fi
+  add "$@"
+  list | comm -13 "$state/before" - >>"$state/installed"
+  rm -rf "$state/before" "$state/apt" "$state/lists"
+}
+remove_packages() {
+  drop "$@"
+  printf '%s\\n' "$@" | sort -u >"$state/removed"
+  list | comm -12 "$state/removed" - | while IFS= read -r name; do
+    if [ -n "$heir" ]; then say "$name" >>"$root/$heir/installed"; else say "warn package $name stays: others need it"; fi
+  done
+  sort -u "$state/installed" | comm -23 - "$state/removed" >"$state/installed.new"
+  mv "$state/installed.new" "$state/installed"
+  rm -f "$state/removed"
+}
+tolerant=no
+while arg verb; do
+  case $verb in
+    tolerate) arg tolerant ;;
+    ledger)
+      arg offset; arg length; doing="noting what is done"
+      mkdir -p "$root"; chmod 0700 "$root"; mkdir -p "$state"
+      install_piece "$state/ledger" 600 root:root durable ;;
+    keep)
+      arg path; arg id; doing="keeping the original of $path"
+      mkdir -p "$root"; chmod 0700 "$root"; mkdir -p "$state/originals"
+      rm -rf "$state/originals/$id"; cp -aT "$path" "$state/originals/$id" ;;
+    discard) arg id; rm -rf "$state/originals/$id"; rmdir "$state/originals" 2>/dev/null || : ;;
+    install) arg names; doing="installing $names"; install_packages $names ;;
+    remove) arg names; arg heir; doing="removing $names"; remove_packages $names ;;
+    bequeath) arg names; arg heir; printf '%s\\n' $names >>"$root/$heir/installed" ;;
+    modprobe) arg name; doing="loading module $name"; modprobe -- "$name" ;;
+    unload) arg name; modprobe -r -- "$name" 2>/dev/null || say "warn module $name stays loaded: in use" ;;
+    sysctl) arg path; arg value; doing="setting $path"; say "$value" >"$path" ;;
+    reset) arg path; arg value; doing="setting back $path"; if [ -e "$path" ]; then say "$value" >"$path"; fi ;;
+    directory)
+      arg path; arg mode; arg owner; doing="making directory $path"
+      if [ ! -d "$path" ]; then mkdir "$path"; fi; chown "$owner" "$path"; chmod "$mode" "$path" ;;
+    attributes)
+      arg path; arg mode; arg owner; doing="mode and owner of $path"
+      if [ -e "$path" ]; then chown "$owner" "$path"; chmod "$mode" "$path"; fi ;;
+    rmdir)
+      arg path; doing="removing directory $path"
+      if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || say "warn directory $path stays: it is not empty"; fi ;;
+    write)
+      arg path; arg mode; arg owner; arg offset; arg length; doing="writing $path"
+      install_piece "$path" "$mode" "$owner" ;;
+    restore)
+      arg path; arg id; doing="putting back the original of $path"
+      new=$(mktemp -u "\${path%/*}/.spillway-XXXXXXXX")
+      cp -aT "$state/originals/$id" "$new"; mv -fT "$new" "$path"; new= ;;
+    unlink) arg path; doing="removing $path"; rm -f "$path" ;;
+    hosts)
+      arg offset; arg length; doing="writing /etc/hosts"
+      new=$(mktemp /etc/.spillway-XXXXXXXX)
+      if [ -e /etc/hosts ]; then
+        sed -e "/ # spillway:$STATE$/d" -e '$a\\' /etc/hosts >"$new"
+        chown --reference=/etc/hosts "$new"; chmod --reference=/etc/hosts "$new"
+      else chmod 0644 "$new"; fi
+      piece >>"$new"
+      if [ -s "$new" ]; then mv -fT "$new" /etc/hosts; else rm -f /etc/hosts "$new"; fi
+      new= ;;
+    reload) doing="reloading systemd"; systemctl daemon-reload ;;
+    unit) arg command; arg name; doing="systemctl $command $name"; unit "$command" "$name" ;;
+    healthy)
+      arg name; doing="checking $name"
+      if systemctl --quiet is-failed -- "$name"; then
+        echo "it failed right after its start" >&2; journalctl -u "$name" -n 15 --no-pager -o cat >&2 || :
+        exit 1
+      fi ;;
+    settle) sleep 0.3 ;;
+    forget) doing="forgetting the state"; rm -rf "$state"; rmdir "$root" "\${root%/*}" 2>/dev/null || : ;;
+    *) echo "unknown verb" >&2; exit 64 ;;
+  esac
+done 3<"$PLAN"
+`;
+
+/** The script that does these things in this order. */
+export function application(state: string, actions: Action[], timeoutSeconds?: number): Script {
+  const plan: string[] = [];
+  const pieces: Buffer[] = [];
+  let offset = 1;
+  for (const { verb, args = [], bytes } of actions) {
+    plan.push(verb, ...args);
+    if (bytes === undefined) continue;
+    plan.push(String(offset), String(bytes.length));
+    pieces.push(bytes);
+    offset += bytes.length;
+  }
+  const bad = plan.find((line) => /[\n\0]/.test(line));
+  if (bad !== undefined) throw new Error(`${JSON.stringify(bad)} is not one line`);
+  return {
+    text,
+    values: { STATE: state },
+    secretFiles: { PLAN: `${plan.join("\n")}\n`, CONTENTS: Buffer.concat(pieces).toString("utf8") },
+    timeoutSeconds,
+  };
+}
+
+/** What the script warned of. */
+export function warningsIn(printed: string): string[] {
+  return printed.split("\n").flatMap((line) => (line.startsWith("warn ") ? [line.slice(5)] : []));
+}

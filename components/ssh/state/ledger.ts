@@ -1,0 +1,56 @@
+/** What a unit was before the first touch. */
+export interface UnitBefore {
+  /** The unit's file is ours, so it goes altogether. */
+  own: boolean;
+  /** Only when the state says something about it. */
+  enabled?: boolean;
+  /** Only when the state says something about it. */
+  active?: boolean;
+}
+
+/** Kept on the host, so that exactly what was put can be taken back. */
+export interface Ledger {
+  version: 1;
+  /** Resource that owns the state. */
+  urn: string;
+  /** Packages declared; which were newly installed is in the file `installed` beside. */
+  packages: string[];
+  /** True for those that were loaded here. */
+  modules: Record<string, boolean>;
+  /** Values before, by path under /proc/sys. */
+  sysctls: Record<string, string>;
+  /** Lines of /etc/hosts are ours. */
+  hosts: boolean;
+  /** `made` ones go when empty; others get back their attributes. */
+  directories: Record<string, { made: true } | { made: false; mode: string; owner: string }>;
+  /** True when an original was kept. */
+  files: Record<string, { original: boolean }>;
+  units: Record<string, UnitBefore>;
+  /** Units whose restart is due, should the run be cut. */
+  pending: string[];
+}
+
+export const stateRoot = "/var/lib/spillway/state";
+
+export function emptyLedger(urn: string): Ledger {
+  return {
+    version: 1,
+    urn,
+    packages: [],
+    modules: {},
+    sysctls: {},
+    hosts: false,
+    directories: {},
+    files: {},
+    units: {},
+    pending: [],
+  };
+}
+
+/** @throws Error when the text is no ledger. */
+export function parseLedger(text: string): Ledger {
+  const ledger = JSON.parse(text) as Ledger;
+  if (ledger.version !== 1)
+    throw new Error(`ledger of version ${ledger.version}; a newer Spillway wrote it, use that one`);
+  return ledger;
+}

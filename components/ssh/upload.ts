@@ -1,0 +1,40 @@
+/*
+ * Reads where, mode, digest and then the bytes from stdin. Says `have` when nothing is to do, else
+ * `want`. `read` takes byte by byte, so the bytes after the header stay for `cat`.
+ */
+const receiver = `
+set -eu; umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; export PATH LC_ALL
+IFS= read -r path; IFS= read -r mode; IFS= read -r digest
+path=$(printf %s "$path" | base64 -d; printf x); path=\${path%x}
+sum() { sha256sum <"$1" | cut -d " " -f 1; }
+if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(sum "$path")" = "$digest" ]; then
+  if [ "$(stat -c %a:%u:%g "$path")" = "$mode:0:0" ]; then echo have; exit 0; fi
+  chown 0:0 "$path"; chmod "$mode" "$path"; echo changed; exit 0
+fi
+( umask 022; mkdir -p "\${path%/*}/" )
+new=$(mktemp "\${path%/*}/.spillway-XXXXXXXX")
+trap "rm -f \\"\\$new\\"" EXIT
+trap "exit 1" HUP INT PIPE TERM
+echo want
+cat >"$new"
+if [ "$(sum "$new")" != "$digest" ]; then echo "what arrived has another digest" >&2; exit 65; fi
+chown 0:0 "$new"; chmod "$mode" "$new"; sync "$new"
+mv -fT "$new" "$path"
+`;
+
+/** One constant argument: the receiver has neither ' nor anything that varies. */
+export const receiverArgument = `-c '${receiver}'`;
+
+export function uploadHeader(path: string, mode: string, sha256: string): string {
+  return `${Buffer.from(path).toString("base64")}\n${mode.replace(/^0+(?=.)/, "")}\n${sha256}\n`;
+}
+
+/** Everything wrong with an upload's arguments, in words; nothing when all is well. */
+export function uploadProblem(path: string, mode: string, sha256: string): string | undefined {
+  if (!path.startsWith("/") || path.endsWith("/") || path.includes("\0"))
+    return "the remote path is not absolute";
+  if (!/^0?[0-7]{3,4}$/.test(mode)) return `mode ${JSON.stringify(mode)} is not octal`;
+  if (!/^[0-9a-f]{64}$/.test(sha256)) return "the digest is not 64 lower-case hexadecimal digits";
+  return undefined;
+}

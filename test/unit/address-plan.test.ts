@@ -1,0 +1,100 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type AddressPlanArgs,
+  addressPlan,
+  addressPlanProblems,
+} from "../../components/model/address-plan.ts";
+import { formatAddress, formatRange, overlap, parseRange } from "../../components/model/range.ts";
+
+const plan = { site: "10.0.0.0/24", pods: "10.244.0.0/16", services: "10.96.0.0/16" };
+
+/** Sites of /20 to /28 with some hosts in them, and a pod range that is large enough. */
+const anyPlan: fc.Arbitrary<AddressPlanArgs> = fc.integer({ min: 20, max: 28 }).chain((prefix) => {
+  const size = 2 ** (32 - prefix);
+  return fc
+    .uniqueArray(fc.integer({ min: 1, max: size - 2 }), { minLength: 1, maxLength: 12 })
+    .map((places) => ({
+      site: formatRange({ first: 0x0a000000, prefix }),
+      pods: formatRange({ first: 0x0b000000, prefix: Math.min(prefix - 8, 16) }),
+      services: "10.96.0.0/16",
+      hosts: Object.fromEntries(places.map((place, i) => [`h${i}`, formatAddress(0x0a000000 + place)])),
+    }));
+});
+
+describe("the address plan", () => {
+  test("gives each node the range that its place in the site says", () => {
+    const { podRanges, dnsService } = addressPlan({ ...plan, hosts: { w1: "10.0.0.21", cp1: "10.0.0.11" } });
+    expect(podRanges).toEqual({ w1: "10.244.21.0/24", cp1: "10.244.11.0/24" });
+    expect(dnsService).toBe("10.96.0.10");
+  });
+
+  test("never lets two nodes' ranges meet, and stays inside the pods' range", () => {
+    fc.assert(
+      fc.property(anyPlan, (args) => {
+        expect(addressPlanProblems(args)).toEqual([]);
+        const ranges = Object.values(addressPlan(args).podRanges).map((range) => parseRange(range)!);
+        const pods = parseRange(args.pods)!;
+        for (const [i, a] of ranges.entries()) {
+          expect(a.first >= pods.first && a.first + a.size <= pods.first + pods.size).toBe(true);
+          for (const b of ranges.slice(i + 1)) expect(overlap(a, b)).toBe(false);
+        }
+      }),
+    );
+  });
+
+  test("moves no node when another one goes", () => {
+    fc.assert(
+      fc.property(anyPlan, (args) => {
+        const [gone, ...stay] = Object.keys(args.hosts);
+        const hosts = Object.fromEntries(stay.map((name) => [name, args.hosts[name]!]));
+        const { [gone!]: _, ...before } = addressPlan(args).podRanges;
+        expect(addressPlan({ ...args, hosts }).podRanges).toEqual(before);
+      }),
+    );
+  });
+});
+
+describe("problems of the address plan", () => {
+  const found = (change: Partial<AddressPlanArgs>) =>
+    addressPlanProblems({ ...plan, hosts: { a: "10.0.0.2" }, ...change }).map(
+      ({ path, found }) => `${path}: ${found}`,
+    );
+
+  test.each<[string, Partial<AddressPlanArgs>, string[]]>([
+    ["nothing", {}, []],
+    ["bits behind the prefix", { pods: "10.244.0.1/16" }, ['network.pods: "10.244.0.1/16" is no IPv4 range']],
+    [
+      "two malformed ranges",
+      { pods: "x", services: "10.96.0.0/33" },
+      ['network.pods: "x" is no IPv4 range', 'network.services: "10.96.0.0/33" is no IPv4 range'],
+    ],
+    [
+      "pods in the site",
+      { pods: "10.0.0.0/16" },
+      ["network.pods: 10.0.0.0/16 overlaps site.range 10.0.0.0/24"],
+    ],
+    [
+      "too few pods a node",
+      { pods: "10.244.0.0/20" },
+      ["network.pods: 10.244.0.0/20 leaves a node of 10.0.0.0/24 a /28"],
+    ],
+    [
+      "one address twice",
+      { hosts: { a: "10.0.0.2", b: "10.0.0.2" } },
+      ["hosts.b.address: 10.0.0.2 is host a's already"],
+    ],
+    [
+      "an address outside",
+      { hosts: { a: "10.0.1.2" } },
+      ["hosts.a.address: 10.0.1.2 is no host address of the site's range 10.0.0.0/24"],
+    ],
+    [
+      "the range's last address",
+      { hosts: { a: "10.0.0.255" } },
+      ["hosts.a.address: 10.0.0.255 is no host address of the site's range 10.0.0.0/24"],
+    ],
+  ])("%s", (_, change, expected) => {
+    expect(found(change)).toEqual(expected);
+  });
+});

@@ -1,0 +1,229 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { artifacts } from "../../components/artifacts/artifacts.provider.ts";
+import { cacheFolder, entryName } from "../../components/artifacts/cache.ts";
+import { duration } from "../../components/artifacts/command.ts";
+import { parseChecksum } from "../../components/artifacts/download.ts";
+import { atLeast, goEntryName, goModules } from "../../components/artifacts/go.ts";
+import { type ImageInputs, image } from "../../components/artifacts/image.provider.ts";
+import {
+  artifactList,
+  describeList,
+  supportedVersions,
+  versionsFor,
+} from "../../components/artifacts/list.ts";
+import { describeMirror } from "../../components/artifacts/mirror.ts";
+import { manifestDigestFor } from "../../components/artifacts/skopeo.ts";
+
+const minors = Object.keys(supportedVersions);
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+
+test("a minor and its supported patch name the same versions", () => {
+  expect(versionsFor("1.36")).toBe(versionsFor("1.36.3"));
+  expect(versionsFor("v1.36.3")).toBe(versionsFor("1.36.3"));
+});
+
+test("any other version is refused with what is supported, hostile ones included", () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.constantFrom("1.35", "1.36.4", "constructor", "../1.36")),
+      (text) => {
+        fc.pre(!["1.36", "1.36.3", "v1.36", "v1.36.3"].includes(text));
+        expect(() => artifactList({ kubernetes: text })).toThrow("give one of 1.36 (1.36.3)");
+      },
+    ),
+  );
+});
+
+test("every problem of a request is named at once", () => {
+  const request = { kubernetes: "1.2", network: "tunnel", architecture: "mips" } as never;
+  expect(artifacts.check!(request, new Set()).map(({ path }) => path)).toEqual([
+    "kubernetes",
+    "network",
+    "architecture",
+  ]);
+  expect(artifacts.check!({}, new Set(["kubernetes"]))).toEqual([]);
+});
+
+test("a mirror's addresses are checked", () => {
+  const source = { kind: "mirror", files: "ftp://x", images: "https://x/y" } as const;
+  const problems = artifacts.check!({ kubernetes: "1.36", source }, new Set());
+  expect(problems.map(({ path }) => path)).toEqual(["source.files", "source.images"]);
+  const good = { kind: "mirror", files: "https://m.example/f", images: "m.example:5000/p" } as const;
+  expect(artifacts.check!({ kubernetes: "1.36", source: good }, new Set())).toEqual([]);
+});
+
+test("binaries have their makers' addresses, and overlay adds flanneld", () => {
+  const bridge = artifactList({ kubernetes: "1.36", network: "bridge" });
+  const overlay = artifactList({ kubernetes: "1.36", network: "overlay", architecture: "arm64" });
+  expect(bridge.binaries.map(({ name }) => name)).toEqual(["kubeadm", "kubectl", "kubelet"]);
+  expect(bridge.binaries[0]).toMatchObject({
+    url: "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubeadm",
+    checksumUrl: "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubeadm.sha256",
+  });
+  expect(overlay.binaries.at(-1)?.url).toBe(
+    "https://github.com/flannel-io/flannel/releases/download/v0.26.7/flanneld-arm64",
+  );
+});
+
+test("images have the names that kubeadm looks for below its image repository", () => {
+  const { images } = artifactList({ kubernetes: "1.36" });
+  expect(images.map(({ repository, tag }) => `${repository}:${tag}`)).toEqual([
+    "kube-apiserver:v1.36.3",
+    "kube-controller-manager:v1.36.3",
+    "kube-scheduler:v1.36.3",
+    "kube-proxy:v1.36.3",
+    "etcd:3.6.16-0",
+    "coredns:v1.12.4",
+    "pause:3.10.2",
+    "hello:1.0.0",
+  ]);
+});
+
+test("the sample runs without root", () => {
+  const { images } = artifactList({ kubernetes: "1.36" });
+  expect(images.find(({ name }) => name === "hello")?.user).toBe("65532:65532");
+});
+
+test("another upstream host replaces the makers' own everywhere", () => {
+  const list = artifactList(
+    { kubernetes: "1.36" },
+    { kubernetes: "https://proxy.example/k", images: "proxy.example/i" },
+  );
+  expect(list.binaries[0]?.url).toBe("https://proxy.example/k/release/v1.36.3/bin/linux/amd64/kubeadm");
+  expect(list.images[0]?.upstream).toBe("proxy.example/i/kube-apiserver:v1.36.3");
+});
+
+test("the printed list has a line for each artifact", () => {
+  const list = artifactList({ kubernetes: "1.36", network: "overlay" });
+  const lines = describeList(list).split("\n");
+  expect(lines).toHaveLength(1 + list.binaries.length + list.packages.length + list.images.length);
+  expect(lines).toContain("image    hello:1.0.0  built from this package");
+});
+
+test("a mirror is described by every address it must serve", () => {
+  const list = artifactList({ kubernetes: "1.36", network: "overlay" });
+  const { files, images } = describeMirror(list, {
+    kind: "mirror",
+    files: "https://m.example/files/",
+    images: "m.example:5000/platform",
+  });
+  expect(files).toContain("https://m.example/files/kubernetes/v1.36.3/linux/amd64/kubelet");
+  expect(files).toContain("https://m.example/files/flannel/v0.26.7/linux/amd64/flanneld");
+  expect(images).toContain("m.example:5000/platform/etcd:3.6.16-0");
+});
+
+test.each(minors)(
+  "every program of Kubernetes %s is built by a module that pins the same version",
+  (minor) => {
+    const list = artifactList({ kubernetes: minor, network: "overlay" });
+    const modules = goModules(list.versions);
+    const built = modules.flatMap(({ programs }) => Object.keys(programs));
+    const wanted = [
+      ...list.binaries.map(({ name }) => name),
+      ...list.images.flatMap(({ binaries }) => binaries),
+    ];
+    expect(wanted.filter((name) => !built.includes(name))).toEqual([]);
+    for (const { name, version, programs } of modules) {
+      const paths = Object.values(programs).filter((path) => path !== ".");
+      const pins = readFileSync(
+        new URL(`../../components/artifacts/modules/${name}/go.mod`, import.meta.url),
+        "utf8",
+      );
+      for (const path of paths) {
+        const module = /^k8s\.io\/kubernetes/.exec(path)?.[0] ?? path;
+        expect(pins).toContain(`${module} v${version}`);
+      }
+    }
+  },
+);
+
+test("a build is named after its flags and architecture", async () => {
+  const [kubernetes] = goModules(versionsFor("1.36")!);
+  const name = await goEntryName(kubernetes!, "amd64");
+  expect(name).toMatch(/^kubernetes-1\.36\.3-[0-9a-f]{16}$/);
+  expect(await goEntryName(kubernetes!, "arm64")).not.toBe(name);
+  expect(await goEntryName({ ...kubernetes!, ldflags: "-s" }, "amd64")).not.toBe(name);
+});
+
+test.each([
+  ["go1.26.8", "1.26", true],
+  ["go1.27rc1", "1.26", true],
+  ["go2.0", "1.26", true],
+  ["go1.9", "1.26", false],
+  ["devel", "1.26", false],
+])("Go %s is new enough for %s: %s", (found, wanted, expected) => {
+  expect(atLeast(found, wanted)).toBe(expected);
+});
+
+test("the cache follows the environment", () => {
+  expect(cacheFolder({ SPILLWAY_CACHE: "/a", XDG_CACHE_HOME: "/b" })).toBe("/a/artifacts");
+  expect(cacheFolder({ XDG_CACHE_HOME: "/b" })).toBe("/b/spillway/artifacts");
+  expect(cacheFolder({})).toMatch(/\/\.cache\/spillway\/artifacts$/);
+});
+
+test("entries made from different things have different names", () => {
+  expect(entryName("a", "1", ["x"])).not.toBe(entryName("a", "1", ["y"]));
+});
+
+test("a checksum is read alone and as sha256sum writes it", () => {
+  const sum = "ab".repeat(32);
+  expect(parseChecksum(`${sum}\n`)).toBe(sum);
+  expect(parseChecksum(`${sum.toUpperCase()}  kubeadm\n`)).toBe(sum);
+  expect(parseChecksum("<html>not found</html>")).toBeUndefined();
+  expect(parseChecksum(`${sum}00`)).toBeUndefined();
+});
+
+test("of a list of images the one for the architecture is pinned", () => {
+  const list = {
+    manifests: ["arm64", "amd64"].map((architecture, i) => entry(architecture, digest(`${i}`))),
+  };
+  expect(manifestDigestFor(Buffer.from(JSON.stringify(list)), "r", "amd64")).toBe(digest("1"));
+  const single = Buffer.from('{"layers":[]}');
+  const own = `sha256:${createHash("sha256").update(single).digest("hex")}`;
+  expect(manifestDigestFor(single, "r", "amd64")).toBe(own);
+  const arm = Buffer.from(JSON.stringify({ manifests: [entry("arm64", digest("0"))] }));
+  expect(() => manifestDigestFor(arm, "r/x:1", "amd64")).toThrow("r/x:1: has no image for linux/amd64");
+});
+
+function entry(architecture: string, digest: string) {
+  return { digest, platform: { os: "linux", architecture } };
+}
+
+const pushed: ImageInputs = {
+  registry: "r.example:5000",
+  repository: "hello",
+  tag: "1",
+  digest: digest("a"),
+  source: { layout: "/x" },
+  caCertificate: "pem",
+  username: "u",
+  password: "p",
+};
+
+test("an image is replaced when its bytes or place change, and only retagged when its tag does", () => {
+  const old = { id: "x", inputs: pushed, outputs: { reference: "" } };
+  const diff = (change: Partial<ImageInputs>) => image.diff!(old, { ...pushed, ...change });
+  expect(diff({})).toMatchObject({ paths: [], replace: [] });
+  expect(diff({ source: { layout: "/elsewhere" } }).paths).toEqual([]);
+  expect(diff({ tag: "2", password: "q" })).toMatchObject({ paths: ["tag", "password"], replace: [] });
+  expect(diff({ digest: digest("b") })).toMatchObject({ replace: ["digest"], deleteBeforeReplace: false });
+});
+
+test("hostile names of images are refused", () => {
+  const hostile = ["$(touch /tmp/x)", "a b", "-o", "../up", "a\nb", "", "x".repeat(1_000_000)];
+  for (const text of hostile) {
+    const inputs = { ...pushed, registry: `${text}/`, repository: `${text}/`, tag: `${text}/`, digest: text };
+    const paths = image.check!(inputs, new Set()).map(({ path }) => path);
+    expect(paths).toEqual(["registry", "repository", "tag", "digest"]);
+  }
+  expect(image.check!(pushed, new Set())).toEqual([]);
+  expect(image.check!({}, new Set(["registry", "repository", "tag", "digest"]))).toEqual([]);
+});
+
+test("durations are told in words", () => {
+  expect(duration(7_400)).toBe("7 s");
+  expect(duration(200_000)).toBe("3 min 20 s");
+});

@@ -1,0 +1,217 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { backend } from "../../tools/engine/backend.ts";
+import { installedPulumi, isRecent } from "../../tools/engine/installed.ts";
+import { dependencies, pulumiPlugin } from "../../tools/engine/language-host/packages.ts";
+import { checkout } from "../../tools/engine/paths.ts";
+import { duration } from "../../tools/engine/progress.ts";
+import { stackToCreate } from "../../tools/engine/stack.ts";
+import { missingPrograms, packagesOf } from "../../tools/machine.ts";
+import { nextSteps } from "../../tools/next-steps.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "engine-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const environment = (more: Record<string, string> = {}) => ({ HOME: folder, PATH: "/usr/bin:/bin", ...more });
+
+function executable(path: string, script: string): void {
+  mkdirSync(join(path, ".."), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+describe("a pulumi on PATH", () => {
+  const bin = () => join(folder, "bin");
+  const env = () => environment({ PATH: `${bin()}:/usr/bin:/bin` });
+
+  test("is used when it is new enough and has its language host", () => {
+    executable(join(bin(), "pulumi"), "echo v3.240.1");
+    executable(join(bin(), "pulumi-language-nodejs"), "");
+    expect(installedPulumi(env())).toEqual({ bin: join(bin(), "pulumi"), version: "v3.240.1" });
+  });
+
+  test("is found through a link, with the language host beside the file it links to", () => {
+    executable(join(folder, "opt", "pulumi"), "echo v3.260.0");
+    executable(join(folder, "opt", "pulumi-language-nodejs"), "");
+    mkdirSync(bin());
+    symlinkSync(join(folder, "opt", "pulumi"), join(bin(), "pulumi"));
+    expect(installedPulumi(env())?.version).toBe("v3.260.0");
+  });
+
+  test("is left alone when it has no language host", () => {
+    executable(join(bin(), "pulumi"), "echo v3.240.1");
+    expect(installedPulumi(env())).toBeUndefined();
+  });
+
+  test("is left alone when it is too old, broken, or made by this project", () => {
+    executable(join(bin(), "pulumi-language-nodejs"), "");
+    for (const script of ["echo v3.100.0", "exit 1", "echo nonsense"]) {
+      executable(join(bin(), "pulumi"), script);
+      expect(installedPulumi(env()), script).toBeUndefined();
+    }
+    executable(join(bin(), "pulumi"), "echo v3.259.0");
+    expect(installedPulumi({ ...env(), SPILLWAY_CACHE: folder })).toBeUndefined();
+  });
+
+  test("is asked again for its version when the file changed", () => {
+    executable(join(bin(), "pulumi-language-nodejs"), "");
+    executable(join(bin(), "pulumi"), "echo v3.259.0");
+    expect(installedPulumi(env())?.version).toBe("v3.259.0");
+    executable(join(bin(), "pulumi"), "echo v3.260.10");
+    expect(installedPulumi(env())?.version).toBe("v3.260.10");
+  });
+
+  test.each([
+    ["v3.230.0", true],
+    ["3.259.0", true],
+    ["v4.0.0", true],
+    ["v3.229.9", false],
+    ["v2.400.0", false],
+    ["", false],
+  ])("of version %j is new enough: %s", (version, expected) => expect(isRecent(version)).toBe(expected));
+});
+
+describe("the backend", () => {
+  test("is a folder of the account, with a passphrase that only the account reads and that stays", () => {
+    const first = backend(environment());
+    const local = join(folder, ".local", "state", "spillway");
+    expect(first.local).toBe(local);
+    expect(first.env.PULUMI_BACKEND_URL).toBe(`file://${local}`);
+    const file = first.env.PULUMI_CONFIG_PASSPHRASE_FILE ?? "";
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(statSync(local).mode & 0o777).toBe(0o700);
+    const passphrase = readFileSync(file, "utf8");
+    expect(passphrase.length).toBeGreaterThanOrEqual(32);
+    expect(backend(environment()).env).toEqual(first.env);
+    expect(readFileSync(file, "utf8")).toBe(passphrase);
+  });
+
+  test("is the user's when the environment names one", () => {
+    const env = environment({ PULUMI_BACKEND_URL: "s3://bucket" });
+    expect(backend(env)).toEqual({ local: undefined, env: {} });
+    expect(backend(environment({ PULUMI_ACCESS_TOKEN: "x" }))).toEqual({ local: undefined, env: {} });
+  });
+
+  test("is the user's when they are logged in to one, and not when they logged out", () => {
+    const home = join(folder, ".pulumi");
+    mkdirSync(home);
+    const credentials = join(home, "credentials.json");
+    writeFileSync(credentials, JSON.stringify({ current: "gs://bucket" }));
+    expect(backend(environment())).toEqual({ local: undefined, env: { PULUMI_CREDENTIALS_PATH: home } });
+    writeFileSync(credentials, JSON.stringify({ accounts: {} }));
+    expect(backend(environment()).local).toBeDefined();
+  });
+
+  test.each(["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])(
+    "leaves the user's %s alone",
+    (name) => {
+      expect(Object.keys(backend(environment({ [name]: "x" })).env)).toEqual(["PULUMI_BACKEND_URL"]);
+    },
+  );
+});
+
+describe("a stack is made on the fly", () => {
+  test.each([
+    [["up", "-s", "local", "--yes"], "local"],
+    [["preview", "--stack=onprem"], "onprem"],
+    [["--cwd", "x", "up", "--stack", "a"], "a"],
+    [["up", "-sdev"], "dev"],
+    [["up"], undefined],
+    [["destroy", "-s", "local"], undefined],
+    [["stack", "output", "-s", "local"], undefined],
+    [["up", "-s", "local", "--help"], undefined],
+  ])("by %j: %s", (args, expected) => expect(stackToCreate(args)).toBe(expected));
+});
+
+describe("the packages of a program", () => {
+  const put = (path: string, manifest: object) => {
+    mkdirSync(join(folder, path), { recursive: true });
+    writeFileSync(join(folder, path, "package.json"), JSON.stringify(manifest));
+  };
+
+  test("name the plugins to have, through the packages that need them, without what is only for development", () => {
+    put(".", { dependencies: { library: "1" }, devDependencies: { "@pulumi/gcp": "1" } });
+    put("node_modules/library", { version: "1.0.0", dependencies: { "@pulumi/aws": "7", library: "1" } });
+    put("node_modules/@pulumi/aws", { version: "7.1.0", pulumi: { resource: true } });
+    put("node_modules/@pulumi/gcp", { version: "9.0.0", pulumi: { resource: true } });
+    put("program", {});
+    rmSync(join(folder, "program", "package.json"));
+    const found = dependencies(join(folder, "program"), { transitive: true, dev: false });
+    expect(found.map(({ name }) => name)).toEqual(["library", "@pulumi/aws"]);
+    expect(found.map(pulumiPlugin)).toEqual([undefined, { name: "aws", version: "7.1.0", server: "" }]);
+  });
+});
+
+test("programs that the lab lacks are named with the package that brings them", () => {
+  executable(join(folder, "skopeo"), "");
+  const missing = missingPrograms(folder);
+  expect(missing).not.toContain("skopeo");
+  expect(packagesOf(["systemd-nspawn", "nft"])).toEqual(["systemd-container", "nftables"]);
+});
+
+test("the next steps name what the stack gives, and never show a secret", () => {
+  const text = nextSteps("local", {
+    kubeconfig: "[secret]",
+    nodes: ["cp1", "w1"],
+    registry: "10.0.0.2:5000",
+    sampleUrl: "http://10.0.0.2:30080",
+  });
+  expect(text).toContain("nodes: cp1, w1");
+  expect(text).toContain("curl http://10.0.0.2:30080");
+  expect(text).toContain("npm run -s pulumi -- destroy -s local --yes");
+  expect(text).not.toContain("[secret]");
+});
+
+test("durations are written for people", () => {
+  expect([0, 59_999, 60_000, 3_725_000].map(duration)).toEqual(["0s", "59s", "1m00s", "62m05s"]);
+});
+
+describe("the provider's launcher", () => {
+  const launcher = join(checkout, "bin", "pulumi-resource-spillway");
+
+  test("says what to install when there is no recent Node, without printing to the engine", () => {
+    mkdirSync(join(folder, "package", "bin"), { recursive: true });
+    const copy = join(folder, "package", "bin", "launcher");
+    writeFileSync(copy, readFileSync(launcher), { mode: 0o755 });
+    executable(join(folder, "bin", "node"), "exit 1");
+    const { status, stdout, stderr } = spawnSync(copy, ["127.0.0.1:1"], {
+      cwd: folder,
+      env: environment({ PATH: `${join(folder, "bin")}:/usr/bin:/bin` }),
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("no Node 22 or newer");
+  });
+
+  test("runs the package's provider through npm's link, with a recent Node beside it", () => {
+    const installed = join(folder, "node_modules", "spillway");
+    mkdirSync(join(installed, "bin"), { recursive: true });
+    mkdirSync(join(installed, "dist", "provider"), { recursive: true });
+    mkdirSync(join(folder, "node_modules", ".bin"));
+    writeFileSync(join(installed, "bin", "launcher"), readFileSync(launcher), { mode: 0o755 });
+    writeFileSync(
+      join(installed, "dist", "provider", "main.js"),
+      "console.log(process.argv.slice(2).join())",
+    );
+    symlinkSync("../spillway/bin/launcher", join(folder, "node_modules", ".bin", "pulumi-resource-spillway"));
+    symlinkSync(process.execPath, join(folder, "node_modules", ".bin", "node"));
+    executable(join(folder, "old", "node"), "exit 1");
+    const { stdout, stderr } = spawnSync(
+      join(folder, "node_modules", ".bin", "pulumi-resource-spillway"),
+      ["a b"],
+      {
+        cwd: tmpdir(),
+        env: environment({ PATH: `${join(folder, "old")}:/usr/bin:/bin` }),
+        encoding: "utf8",
+      },
+    );
+    expect(stderr).toBe("");
+    expect(stdout).toBe("a b\n");
+  });
+});

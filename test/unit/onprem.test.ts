@@ -1,0 +1,167 @@
+import * as pulumi from "@pulumi/pulumi";
+import { describe, expect, test } from "vitest";
+import { Site as LabSite } from "../../components/lab/index.ts";
+import { Refusal } from "../../components/model/problem.ts";
+import {
+  KubernetesCluster,
+  type KubernetesClusterArgs,
+  Registry,
+  Site,
+  type SiteArgs,
+} from "../../components/onprem/index.ts";
+import { type Asked, build } from "./world.ts";
+
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHiY2zxEZh24Iau6m+tMa9cblMlaZQIhbXlPK65B9Bja";
+const siteArgs: SiteArgs = {
+  range: "10.0.0.0/24",
+  ssh: { user: "ops", privateKey: "canary-ssh" },
+  hosts: {
+    cp1: { address: "10.0.0.11", hostKey },
+    cp2: { address: "10.0.0.12", hostKey },
+    cp3: { address: "10.0.0.13", hostKey },
+    w1: { address: "10.0.0.21", hostKey },
+    w2: { address: "10.0.0.22", hostKey, labels: { disk: "ssd" } },
+  },
+};
+
+function platform(args: Partial<KubernetesClusterArgs> = {}) {
+  const site = new Site("paris", siteArgs);
+  const registry = new Registry("registry", { site, host: "cp1" });
+  const pools = { general: { hosts: ["w1", "w2"] } };
+  return new KubernetesCluster("paris", {
+    site,
+    registry,
+    version: "1.36",
+    controlPlane: ["cp1"],
+    pools,
+    ...args,
+  });
+}
+
+const ofType = (asked: Asked[], type: string) =>
+  asked.filter((resource) => resource.type === `spillway:${type}`);
+
+async function problemsOf(program: () => unknown): Promise<string[]> {
+  const refusal = await build(program).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(refusal).toBeInstanceOf(Refusal);
+  return (refusal as Refusal).problems.map(({ path, found }) => `${path}: ${found}`);
+}
+
+describe("a cluster on own machines", () => {
+  test("asks for the same resources as reviewed", async () => {
+    const asked = await build(() => platform({ network: { mode: "overlay" } }));
+    const list = asked.map(({ type, name }) => `${type} ${name}`).sort();
+    await expect(`${list.join("\n")}\n`).toMatchFileSnapshot("../golden/resources-onprem.txt");
+  });
+
+  test("keeps the other nodes' resources as they were when a worker goes", async () => {
+    const both = await build(() => platform());
+    const one = await build(() => platform({ pools: { general: { hosts: ["w2"] } } }));
+    const nodeOf = (asked: Asked[]) =>
+      ofType(asked, "kubeadm:Worker").find(({ name }) => name === "paris-w2")!.inputs;
+    expect(nodeOf(one)).toEqual(nodeOf(both));
+  });
+
+  test("gives each member of three the others as peers, and its own API first", async () => {
+    const asked = await build(() => platform({ controlPlane: ["cp1", "cp2", "cp3"] }));
+    const members = ofType(asked, "kubeadm:ControlPlaneMember");
+    expect(members.map(({ inputs }) => Object.keys(inputs.peers as object))).toEqual([
+      ["cp2", "cp3"],
+      ["cp1", "cp3"],
+      ["cp1", "cp2"],
+    ]);
+    const states = ofType(asked, "ssh:HostState").filter(({ name }) => name.startsWith("paris-cp"));
+    expect(states.map(({ inputs }) => inputs.hosts)).toEqual([
+      { "paris.paris.internal": ["10.0.0.11", "10.0.0.12", "10.0.0.13"] },
+      { "paris.paris.internal": ["10.0.0.12", "10.0.0.11", "10.0.0.13"] },
+      { "paris.paris.internal": ["10.0.0.13", "10.0.0.11", "10.0.0.12"] },
+    ]);
+  });
+
+  test("differs in one file and one unit between bridge and overlay", async () => {
+    const units = async (mode: "bridge" | "overlay") => {
+      const asked = await build(() => platform({ network: { mode } }));
+      const state = ofType(asked, "ssh:HostState").find(({ name }) => name === "paris-w1-state")!;
+      return Object.keys(state.inputs.units as object).sort();
+    };
+    expect(await units("bridge")).toEqual([
+      "containerd.service",
+      "kubelet.service",
+      "spillway-routes.service",
+    ]);
+    expect(await units("overlay")).toEqual(["containerd.service", "flanneld.service", "kubelet.service"]);
+  });
+
+  test("keeps its kubeconfig and the site's key secret", async () => {
+    await build(async () => {
+      const cluster = platform();
+      expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+      const site = new Site("other", siteArgs);
+      expect(await pulumi.isSecret(site.connection("cp1"))).toBe(true);
+    });
+  });
+});
+
+describe("bad arguments", () => {
+  test("are refused all at once, before any resource of the cluster", async () => {
+    const problems = await problemsOf(() =>
+      platform({
+        version: "1.12",
+        controlPlane: ["cp1", "cq2"],
+        pools: { general: { hosts: ["w1", "cp1"] }, empty: { hosts: [] } },
+        network: { mode: "bridge", pods: "10.0.0.0/16", services: "10.96.0.0/16" },
+      }),
+    );
+    expect(problems).toEqual([
+      'version: "1.12" is not supported',
+      "controlPlane: 2 hosts",
+      'controlPlane[1]: "cq2" is no host of the site',
+      "pools.general.hosts[1]: cp1 is controlPlane[0] already",
+      "pools.empty.hosts: no hosts",
+      "network.pods: 10.0.0.0/16 overlaps site.range 10.0.0.0/24",
+    ]);
+  });
+
+  test("of a site name every host and what is wrong with it", async () => {
+    const hosts = {
+      "$(touch /tmp/x)": { address: "10.0.0.11", hostKey },
+      b: { address: "10.0.0.11", hostKey: "" },
+      c: { address: "-oProxyCommand=x", hostKey: "AAAA", port: 0, labels: { "a b": "../" } },
+    };
+    expect(await problemsOf(() => new Site("x\ny", { ...siteArgs, hosts }))).toEqual([
+      'name: "x\\ny" is no valid name',
+      'hosts.$(touch /tmp/x): "$(touch /tmp/x)" is no valid name',
+      "hosts.b.hostKey: no host key",
+      'hosts.c.hostKey: "AAAA" is no public host key',
+      'hosts.c.labels: "a b" is no label key',
+      'hosts.c.labels.a b: "../" is no label value',
+      "hosts.c.port: 0 is no port",
+      "hosts.b.address: 10.0.0.11 is host $(touch /tmp/x)'s already",
+      'hosts.c.address: "-oProxyCommand=x" is no IPv4 address',
+    ]);
+  });
+
+  test("a registry's host is proposed when its name is nearly right", async () => {
+    const refused = build(() => new Registry("r", { site: new Site("paris", siteArgs), host: "cp4" }));
+    await expect(refused).rejects.toThrow('host: "cp4" is no host of the site; did you mean "cp1"?');
+  });
+});
+
+describe("a lab site", () => {
+  test("gives hosts addresses that follow from their names alone", async () => {
+    const addresses: Record<string, string>[] = [];
+    for (const hosts of [["cp1", "w1", "w2"], ["w2"]]) {
+      await build(() => {
+        const site = new LabSite("lab", { hosts });
+        addresses.push(
+          Object.fromEntries(Object.entries(site.hosts).map(([name, { address }]) => [name, address])),
+        );
+      });
+    }
+    expect(new Set(Object.values(addresses[0]!)).size).toBe(3);
+    expect(addresses[1]!.w2).toBe(addresses[0]!.w2);
+  });
+});

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import {
+  admissionConfig,
+  auditPolicy,
+  authenticationConfig,
+  encryptionConfig,
+} from "../../components/render/api-server.ts";
+import { cniConfig, flannelConfig, flannelUnit, routesUnit } from "../../components/render/cni.ts";
+import { containerdConfig, hostsToml } from "../../components/render/containerd.ts";
+import {
+  type ClusterSettings,
+  CONTROL_PLANE_TAINT,
+  imagePatch,
+  initConfig,
+  joinConfig,
+} from "../../components/render/kubeadm.ts";
+import { kubeconfig } from "../../components/render/kubeconfig.ts";
+import { kubeletUnit } from "../../components/render/kubelet.ts";
+import { registryConfig, registryDropIn } from "../../components/render/registry.ts";
+
+const cluster: ClusterSettings = {
+  name: "paris",
+  version: "1.36.3",
+  endpoint: "paris.room.internal",
+  apiPort: 6443,
+  podRange: "10.244.0.0/16",
+  serviceRange: "10.96.0.0/16",
+  imageRepository: "10.0.0.11:5000",
+  tags: { etcd: "3.6.16-0", coredns: "v1.12.4" },
+  certificateNames: [],
+  container: false,
+};
+const cp1 = { name: "cp1", address: "10.0.0.11", taints: [CONTROL_PLANE_TAINT] };
+const join = { endpoint: "paris.room.internal:6443", token: "abcdef.0123456789abcdef", caHash: "sha256:00" };
+
+const rendered: Record<string, string> = {
+  "admission.yaml": admissionConfig,
+  "audit-policy.yaml": auditPolicy,
+  "authentication.yaml": authenticationConfig,
+  "cni-bridge.json": cniConfig({ podRange: "10.244.11.0/24" }),
+  "cni-overlay.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1450 }),
+  "containerd.toml": containerdConfig({
+    pauseImage: "r:5000/pause@sha256:00",
+    cniPlugins: "/usr/lib/cni",
+    container: false,
+  }),
+  "encryption.yaml": encryptionConfig("a2V5"),
+  "flannel-net-conf.json": flannelConfig("10.244.0.0/16"),
+  "flanneld.service": flannelUnit("w1", "10.0.0.21"),
+  "hosts.toml": hostsToml(
+    { address: "r:5000", username: "u", password: "p" },
+    "/etc/containerd/certs.d/r:5000/ca.crt",
+  ),
+  "image-patch.yaml": imagePatch("etcd", "r:5000/etcd@sha256:00"),
+  "kubeadm-init.yaml": initConfig(cluster, cp1),
+  "kubeadm-join-control-plane.yaml": joinConfig(cp1, { ...join, controlPlane: { port: 6443 } }),
+  "kubeadm-join-worker.yaml": joinConfig({ name: "w1", address: "10.0.0.21", taints: [] }, join),
+  "kubeconfig.yaml": kubeconfig({
+    cluster: "paris",
+    server: "https://10.0.0.11:6443",
+    tlsServerName: "paris.room.internal",
+    caCertificate: "ca",
+    user: "admin",
+    certificate: "crt",
+    privateKey: "key",
+  }),
+  "kubelet.service": kubeletUnit,
+  "registry-config.yml": registryConfig({ listen: ":5000", storage: "/var/lib/spillway-registry" }),
+  "registry-drop-in.conf": registryDropIn,
+  "routes.service": routesUnit({
+    podRange: "10.244.11.0/24",
+    pods: "10.244.0.0/16",
+    peers: { "10.244.21.0/24": "10.0.0.21" },
+  }),
+};
+
+test.each(Object.keys(rendered))("%s is rendered as reviewed", async (name) => {
+  await expect(rendered[name]).toMatchFileSnapshot(`../golden/render/${name}`);
+});
+
+describe("a host that is itself a container", () => {
+  const kubelet = (container: boolean) =>
+    parseAllDocuments(initConfig({ ...cluster, container }, cp1))
+      .map((document) => document.toJS() as Record<string, unknown>)
+      .find(({ kind }) => kind === "KubeletConfiguration")!;
+
+  test("gets the settings that a machine's disk, swap and cgroups would break", () => {
+    expect(kubelet(true)).toMatchObject({ cgroupDriver: "cgroupfs", failSwapOn: false, failCgroupV1: false });
+  });
+
+  test("keeps them from machines", () => {
+    expect(kubelet(false)).toMatchObject({ cgroupDriver: "systemd", protectKernelDefaults: true });
+    expect(kubelet(false)).not.toHaveProperty("failSwapOn");
+  });
+});
+
+test("values with quotes and newlines stay data", () => {
+  const password = 'a"b\n[host."evil"]';
+  const toml = hostsToml({ address: "r:5000", username: "u", password }, "/ca.crt");
+  expect(toml).not.toContain("evil");
+  const hostile = parseAllDocuments(imagePatch("etcd", 'x"\nkind: Evil'))[0]!.toJS() as object;
+  expect(hostile).not.toHaveProperty("kind");
+});

@@ -1,0 +1,51 @@
+import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Commands that make sense on a stack which does not exist yet. */
+const creating = new Set(["up", "update", "preview", "pre"]);
+
+/** Makes the stack that `up` or `preview` names, when it does not exist yet. */
+export function ensureStack(pulumi: string, args: readonly string[], env: NodeJS.ProcessEnv): void {
+  const stack = stackToCreate(args);
+  if (stack === undefined || isInFolder(stack, env)) return;
+  const quietly: SpawnSyncOptionsWithStringEncoding = {
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  };
+  if (spawnSync(pulumi, ["stack", "--show-name", "--stack", stack], quietly).status === 0) return;
+  const made = spawnSync(pulumi, ["stack", "init", "--no-select", stack], quietly);
+  if (made.status !== 0) throw new Error(`stack ${stack} could not be made: ${made.stderr.trim()}`);
+  console.error(`stack ${stack} did not exist: made it`);
+}
+
+/** The stack that a command names and would create, if any. */
+export function stackToCreate(args: readonly string[]): string | undefined {
+  const ends = args.indexOf("--");
+  const own = ends === -1 ? args : args.slice(0, ends);
+  if (own.includes("--help") || own.includes("-h")) return undefined;
+  if (!own.some((arg) => creating.has(arg))) return undefined;
+  for (const [index, arg] of own.entries()) {
+    if (arg === "-s" || arg === "--stack") return own[index + 1];
+    const joined = /^(?:--stack=|-s=?)(.+)$/.exec(arg);
+    if (joined) return joined[1];
+  }
+  return undefined;
+}
+
+/** Spares a second of asking where a file backend shows its stacks as files. */
+function isInFolder(stack: string, env: NodeJS.ProcessEnv): boolean {
+  const url = env.PULUMI_BACKEND_URL;
+  const project = projectName(process.cwd());
+  if (!url?.startsWith("file:///") || project === undefined) return false;
+  const file = join(fileURLToPath(url), ".pulumi", "stacks", project, `${stack}.json`);
+  return existsSync(file) || existsSync(`${file}.gz`);
+}
+
+function projectName(directory: string): string | undefined {
+  const path = join(directory, "Pulumi.yaml");
+  if (existsSync(path)) return /^name:\s*["']?([^"'\s#]+)/m.exec(readFileSync(path, "utf8"))?.[1];
+  return directory === dirname(directory) ? undefined : projectName(dirname(directory));
+}

@@ -1,0 +1,78 @@
+import { spawn } from "node:child_process";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** What the lab needs on this computer: a program and the Debian package that brings it. */
+const programs: Readonly<Record<string, string>> = {
+  debootstrap: "debootstrap",
+  "systemd-nspawn": "systemd-container",
+  skopeo: "skopeo",
+  umoci: "umoci",
+  nft: "nftables",
+  ip: "iproute2",
+  ssh: "openssh-client",
+};
+
+/** Programs that the lab needs and this computer lacks. */
+export function missingPrograms(path: string = process.env.PATH ?? ""): string[] {
+  const folders = new Set([...path.split(delimiter), "/usr/sbin", "/sbin"]);
+  return Object.keys(programs).filter(
+    (program) => ![...folders].some((folder) => isExecutable(join(folder, program))),
+  );
+}
+
+/** Debian packages that bring these programs. */
+export function packagesOf(missing: readonly string[]): string[] {
+  return missing.map((program) => programs[program] ?? program);
+}
+
+/** Installs Debian packages. Errors say what to install by hand. */
+export async function installPackages(
+  packages: readonly string[],
+  line: (text: string) => void,
+): Promise<void> {
+  const byHand = `install ${packages.join(", ")} and try again`;
+  if (!isDebian()) throw new Error(`this computer is no Debian or Ubuntu: ${byHand}`);
+  if (process.getuid?.() !== 0)
+    throw new Error(`packages are missing and only root may install them: ${byHand}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  for (const args of [
+    ["update", "--quiet"],
+    ["install", "--yes", "--quiet", "--no-install-recommends", ...packages],
+  ]) {
+    const code = await runLines("apt-get", args, env, line);
+    if (code !== 0)
+      throw new Error(`\`apt-get ${args[0]}\` ended with code ${code}; see above, or ${byHand}`);
+  }
+}
+
+/** Runs a command and passes on each line that it prints; returns its exit code. */
+export async function runLines(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  line: (text: string) => void,
+): Promise<number> {
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on("line", (text) => text.trim() !== "" && line(text));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 1));
+  });
+}
+
+function isDebian(): boolean {
+  const release = "/etc/os-release";
+  return existsSync(release) && /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync(release, "utf8"));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

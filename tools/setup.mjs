@@ -1,0 +1,109 @@
+// What must be there before any TypeScript of this project runs. Plain JavaScript for Node 18 and
+// newer, since on a fresh clone there is nothing but the machine's own Node.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+export const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Node that runs this project's TypeScript. */
+export const node = join(checkout, "node_modules", ".bin", "node");
+
+/** Ends with a message instead of a stack trace when `work` throws. */
+export async function main(work) {
+  try {
+    process.exitCode = await work();
+  } catch (error) {
+    console.error(`error: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Installs packages and builds `dist/`, each only when something changed since. */
+export function setUp() {
+  const stamp = join(checkout, "dist", ".sources");
+  const sources = digestOfSources();
+  if (!packagesAreFresh()) {
+    console.error("installing npm packages and building dist/: about half a minute");
+    // Its `prepare` script builds dist/ as well.
+    must("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"]);
+    if (existsSync(dirname(stamp))) writeFileSync(stamp, sources);
+  }
+  if (!isRecentNode()) {
+    // The package `node` brings its binary by an install script, which npm 11 may hold back.
+    must("npm", ["rebuild", "node"]);
+    if (!isRecentNode()) throw new Error(`${node} does not run; run npm rebuild node in ${checkout}`);
+  }
+  if (readIfThere(stamp) !== sources) {
+    console.error("building dist/");
+    must("npm", ["run", "--silent", "build"]);
+    writeFileSync(stamp, sources);
+  }
+}
+
+/** Runs a TypeScript file of `tools/` and returns its exit code. */
+export function runTypeScript(file, args = []) {
+  // Ctrl-C reaches the whole group of processes: this one waits for the other to end well.
+  process.on("SIGINT", () => {});
+  const script = join(checkout, "tools", file);
+  const options = { cwd: checkout, stdio: "inherit", env: withBinaries() };
+  const { status, error } = spawnSync(node, ["--disable-warning=ExperimentalWarning", script, ...args], options);
+  if (error) throw error;
+  return status ?? 1;
+}
+
+/** npm notes what it installed; compared with the lock file it tells whether anything is missing. */
+export function packagesAreFresh(folder = checkout) {
+  const installed = readIfThere(join(folder, "node_modules", ".package-lock.json"));
+  if (installed === undefined) return false;
+  const have = JSON.parse(installed).packages;
+  const wanted = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8")).packages;
+  return Object.entries(wanted).every(([path, { version, integrity, optional }]) => {
+    if (path === "") return true;
+    const found = have[path];
+    if (found === undefined) return optional === true;
+    return found.version === version && found.integrity === integrity;
+  });
+}
+
+function isRecentNode() {
+  const { status, stdout } = spawnSync(node, ["--version"], { encoding: "utf8" });
+  return status === 0 && Number(/^v(\d+)/.exec(stdout)?.[1]) >= 22;
+}
+
+function must(command, args) {
+  const { status, error } = spawnSync(command, args, { cwd: checkout, stdio: ["ignore", 2, 2], env: withBinaries() });
+  if (error) throw new Error(`${command} could not be started (${error.message}); install it and try again`);
+  if (status !== 0) throw new Error(`\`${[command, ...args].join(" ")}\` ended with code ${status}; see above`);
+}
+
+function withBinaries() {
+  return { ...process.env, PATH: `${join(checkout, "node_modules", ".bin")}:${process.env.PATH}` };
+}
+
+function digestOfSources() {
+  const hash = createHash("sha256");
+  for (const name of ["package-lock.json", "tsconfig.json", "tsconfig.build.json"]) add(hash, join(checkout, name));
+  for (const file of filesIn(join(checkout, "components"))) add(hash, file);
+  return hash.digest("hex");
+}
+
+function add(hash, file) {
+  hash.update(`${file.slice(checkout.length)}\0`).update(readFileSync(file)).update("\0");
+}
+
+function filesIn(folder) {
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      const path = join(folder, name);
+      return statSync(path).isDirectory() ? filesIn(path) : [path];
+    });
+}
+
+function readIfThere(path) {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+const minute = 60_000;
+
+/** Labs share the computer's network and cgroups: one file at a time, and time to boot hosts. */
+const lab = { fileParallelism: false, testTimeout: 10 * minute, hookTimeout: 10 * minute };
+
+export default defineConfig({
+  test: {
+    // An Output in a template string throws instead of printing a sentence about itself.
+    env: { PULUMI_ERROR_OUTPUT_STRING: "true" },
+    projects: [
+      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { extends: true, test: { name: "lab", include: ["test/lab/**/*.test.ts"], ...lab } },
+      {
+        extends: true,
+        test: { name: "long", include: ["test/long/**/*.test.ts"], ...lab, testTimeout: 60 * minute },
+      },
+    ],
+  },
+});
