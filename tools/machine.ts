@@ -47,7 +47,7 @@ export async function installPackages(
   }
 }
 
-/** Runs a command and passes on each line that it prints; returns its exit code. */
+/** Runs a command and passes on each line that it prints, and SIGTERM to it; returns its exit code. */
 export async function runLines(
   command: string,
   args: readonly string[],
@@ -57,10 +57,16 @@ export async function runLines(
   const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on("line", (text) => text.trim() !== "" && line(text));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve(code ?? 1));
-  });
+  const stop = () => child.kill("SIGTERM");
+  process.on("SIGTERM", stop);
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => resolve(code ?? 1));
+    });
+  } finally {
+    process.off("SIGTERM", stop);
+  }
 }
 
 function isDebian(): boolean {

@@ -1,6 +1,6 @@
 // What must be there before any TypeScript of this project runs. Plain JavaScript for Node 18 and
 // newer, since on a fresh clone there is nothing but the machine's own Node.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -46,13 +46,16 @@ export function setUp() {
 
 /** Runs a TypeScript file of `tools/` and returns its exit code. */
 export function runTypeScript(file, args = []) {
-  // Ctrl-C reaches the whole group of processes: this one waits for the other to end well.
-  process.on("SIGINT", () => {});
   const script = join(checkout, "tools", file);
   const options = { cwd: checkout, stdio: "inherit", env: withBinaries() };
-  const { status, error } = spawnSync(node, ["--disable-warning=ExperimentalWarning", script, ...args], options);
-  if (error) throw error;
-  return status ?? 1;
+  const child = spawn(node, ["--disable-warning=ExperimentalWarning", script, ...args], options);
+  // Ctrl-C reaches the whole group of processes: this one waits for the other to end well.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 1));
+  });
 }
 
 /** npm notes what it installed; compared with the lock file it tells whether anything is missing. */

@@ -14,7 +14,6 @@ const progress = progressOn(process.stdout, began);
 
 // Ctrl-C reaches Pulumi as well, which stops at the next safe point; what it says is still shown.
 process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
 try {
   await start();
 } catch (error) {

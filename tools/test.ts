@@ -7,6 +7,13 @@ import { checkout } from "./engine/paths.ts";
 import { progressOn } from "./engine/progress.ts";
 import { installPackages, missingPrograms, packagesOf } from "./machine.ts";
 
+/** What is read of vitest's JSON report. */
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: { status: string; assertionResults: { status: string }[] }[];
+}
+
 interface Count {
   passed: number;
   failed: number;
@@ -29,7 +36,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Runs one vitest project. What failed outside of a test, such as an import, counts as one failure. */
+/** Runs one vitest project. */
 function run(project: string): Count {
   const folder = mkdtempSync(join(tmpdir(), "spillway-test-"));
   const report = join(folder, "report.json");
@@ -45,11 +52,22 @@ function run(project: string): Count {
       `--outputFile.json=${report}`,
     ];
     const { status } = spawnSync(process.execPath, args, { cwd: checkout, stdio: "inherit" });
-    const { numPassedTests: passed, numFailedTests: failed } = existsSync(report)
-      ? (JSON.parse(readFileSync(report, "utf8")) as { numPassedTests: number; numFailedTests: number })
-      : { numPassedTests: 0, numFailedTests: 0 };
-    return { passed, failed: status !== 0 && failed === 0 ? 1 : failed };
+    return count(
+      existsSync(report) ? (JSON.parse(readFileSync(report, "utf8")) as Report) : undefined,
+      status === 0,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A file that failed outside of its tests, such as in an import, counts as one failure. */
+function count(report: Report | undefined, succeeded: boolean): Count {
+  if (report === undefined) return { passed: 0, failed: 1 };
+  const broken = report.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === "failed" && !assertionResults.some((one) => one.status === "failed"),
+  );
+  const failed = report.numFailedTests + broken.length;
+  return { passed: report.numPassedTests, failed: failed === 0 && !succeeded ? 1 : failed };
 }

@@ -5,8 +5,8 @@ import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import service from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import status from "@pulumi/pulumi/proto/status_pb.js";
-import * as any from "google-protobuf/google/protobuf/any_pb.js";
-import * as empty from "google-protobuf/google/protobuf/empty_pb.js";
+import any from "google-protobuf/google/protobuf/any_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { describe } from "../model/problem.ts";
 import { differenceOf, firstName } from "./difference.ts";
@@ -55,8 +55,8 @@ export class PluginServer {
       "grpc.max_send_message_length": -1,
     });
     // The typings leave the service's definition out.
-    const { ProviderService } = service as unknown as { ProviderService: grpc.ServiceDefinition };
-    server.addService(ProviderService, this.#implementation());
+    const { ResourceProviderService } = service as unknown as Record<string, grpc.ServiceDefinition>;
+    server.addService(ResourceProviderService!, this.#implementation());
     return new Promise((resolve, reject) => {
       server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
         error ? reject(error) : resolve(port),

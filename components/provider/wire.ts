@@ -1,4 +1,4 @@
-import * as structs from "google-protobuf/google/protobuf/struct_pb.js";
+import structs, { type JavaScriptValue, type Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 
 // Both constants are Pulumi's own: sdk/go/common/resource/properties.go.
 /** Stands for a value that is not known during a preview. */
@@ -12,23 +12,23 @@ const isObject = (value: unknown): value is Plain =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Plain values out of a Struct; secrets unwrapped, unknown ones dropped or kept as `UNKNOWN`. */
-export function fromStruct(struct: structs.Struct | undefined, options: { unknown: "keep" | "drop" }): Plain {
+export function fromStruct(struct: Struct | undefined, options: { unknown: "keep" | "drop" }): Plain {
   return struct ? (unwrap(struct.toJavaScript(), options.unknown === "keep") as Plain) : {};
 }
 
 /** Names of the properties that hold an unknown value somewhere inside. */
-export function unknownNames(struct: structs.Struct | undefined): Set<string> {
+export function unknownNames(struct: Struct | undefined): Set<string> {
   const entries = Object.entries(struct?.toJavaScript() ?? {});
   return new Set(entries.filter(([, value]) => containsUnknown(value)).map(([name]) => name));
 }
 
 /** A Struct out of plain values; what is `undefined` is left out, the properties named become secrets. */
-export function toStruct(values: object, secretNames: readonly string[] = []): structs.Struct {
+export function toStruct(values: object, secretNames: readonly string[] = []): Struct {
   const plain = clean(values) as Plain;
   for (const name of secretNames) {
     if (name in plain) plain[name] = { [SIGNATURE]: SECRET, value: plain[name] };
   }
-  return structs.Struct.fromJavaScript(plain as { [key: string]: structs.JavaScriptValue });
+  return structs.Struct.fromJavaScript(plain as { [key: string]: JavaScriptValue });
 }
 
 function unwrap(value: unknown, keepUnknown: boolean): unknown {

@@ -50,13 +50,21 @@ export function encryptionConfig(key: string): string {
   });
 }
 
-/** Anonymous requests reach the health endpoints, which kubelet's probes need, and nothing else. */
+/**
+ * Anonymous requests reach the health endpoints, which kubelet's probes need, and the signed
+ * `cluster-info`, by which a joining node learns whom to trust; nothing else.
+ */
 export const authenticationConfig: string = stringify({
   apiVersion: "apiserver.config.k8s.io/v1",
   kind: "AuthenticationConfiguration",
   anonymous: {
     enabled: true,
-    conditions: [{ path: "/livez" }, { path: "/readyz" }, { path: "/healthz" }],
+    conditions: [
+      { path: "/livez" },
+      { path: "/readyz" },
+      { path: "/healthz" },
+      { path: "/api/v1/namespaces/kube-public/configmaps/cluster-info" },
+    ],
   },
 });
 

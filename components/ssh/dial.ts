@@ -10,13 +10,15 @@ const attempts = 5;
 const keepaliveMilliseconds = 5_000;
 const keepalivesMissed = 4;
 
-const algorithmsOfType: Record<string, ServerHostKeyAlgorithm[]> = {
-  "ssh-ed25519": ["ssh-ed25519"],
-  "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
-  "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
-  "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
-  "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
-};
+const algorithmsOfType = new Map<string, ServerHostKeyAlgorithm[]>(
+  Object.entries({
+    "ssh-ed25519": ["ssh-ed25519"],
+    "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
+    "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
+    "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
+    "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
+  }),
+);
 
 /** The host key that a connection insists on. */
 export interface PinnedKey {
@@ -30,7 +32,7 @@ export function parseHostKey(text: string): PinnedKey {
   const advice =
     "give the line that `ssh-keyscan` or /etc/ssh/ssh_host_ed25519_key.pub shows, such as ssh-ed25519 AAAA...";
   if (type === "") throw new Error(`no host key is pinned; ${advice}`);
-  const algorithms = algorithmsOfType[type];
+  const algorithms = algorithmsOfType.get(type);
   if (algorithms === undefined)
     throw new Error(`the pinned host key's type "${type}" is not known; ${advice}`);
   const blob = Buffer.from(encoded, "base64");

@@ -18,9 +18,9 @@ const token = randomBytes(16).toString("hex");
  */
 const text = `
 dir=${runDirectory}
-mkdir -p -m 0700 "$dir"
-exec 9>>"$dir/lock"
 was=; mark=; pid=
+enter() { mkdir -p -m 0700 "$dir"; exec 9>>"$dir/lock"; }
+enter
 if ! flock -n 9; then
   { IFS= read -r was; IFS= read -r mark; IFS= read -r pid; } 2>/dev/null <"$dir/lock.owner" || :
   if [ "$mark" = "$TOKEN" ] && [ "$(readlink "/proc/$pid/fd/9")" = "$dir/lock" ]; then kill "$pid"; fi
@@ -30,6 +30,11 @@ if ! flock -n 9; then
     exit 75
   fi
 fi
+# The last owner may have removed the file that was waited for.
+until [ "$(stat -Lc %i /proc/self/fd/9)" = "$(stat -c %i "$dir/lock" 2>/dev/null)" ]; do
+  enter
+  flock -w "$WAIT" 9 || exit 75
+done
 printf '%s\\n%s\\n%s\\n' "$OWNER" "$TOKEN" "$$" >"$dir/lock.owner.new"
 mv "$dir/lock.owner.new" "$dir/lock.owner"
 exec 8>>"$dir/work"
@@ -38,6 +43,13 @@ exec 8>&-
 echo locked
 while [ "$(exec 9>&-; exec timeout 30 head -c 1)" = . ]; do :; done
 rm -f "$dir/lock.owner"
+exec 8>>"$dir/work"
+if [ ! -e /var/lib/spillway ] && flock -n 8; then
+  for step in "$dir"/steps/*; do if [ -e "$step/code" ]; then rm -rf "$step"; fi; done
+  rmdir "$dir/steps" 2>/dev/null || :
+  rm -f "$dir/steps.lock" "$dir/work" "$dir/lock"
+  rmdir "$dir" 2>/dev/null || :
+fi
 `;
 
 /** `ops@laptop pid 4711, stack dev`. */

@@ -12,7 +12,7 @@ import { onHost } from "./session.ts";
 const text = `
 sed -n 's/^ID=/os /p' /etc/os-release
 sed -n 's/^MemTotal: *\\([0-9]*\\) .*/memory \\1/p' /proc/meminfo
-df -Pk /var | sed -n '2s/^.* \\([0-9]*\\) *[0-9]*% .*/disk \\1/p'
+df -Pk /var | awk 'NR == 2 { print "disk", $4 }'
 sed -n '2,$s/^\\([^ ]*\\) .*/swap \\1/p' /proc/swaps
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
   sed -n 's/^ *[0-9]*: [0-9A-F]*:\\([0-9A-F]*\\) [0-9A-F]*:[0-9A-F]* 0A .*/port \\1/p'

@@ -8,6 +8,8 @@ export interface Script {
   name?: string;
   /** Exact strings, there as shell variables that are not exported. NUL cannot be carried. @default none */
   values?: Record<string, string>;
+  /** As `secretFiles`, for what is not secret: error messages may show it. @default none */
+  files?: Record<string, string>;
   /**
    * Secrets as files of mode 0600 in tmpfs, each variable holding the path. Gone when the script
    * ends. @default none
@@ -41,7 +43,7 @@ function assignment(name: string, value: string): string {
 
 /** The script's variables and text, as one compound command: a truncated copy runs nothing at all. */
 export function renderBody(script: Script, secretDirectory: string): string {
-  const files = Object.keys(script.secretFiles ?? {});
+  const files = Object.keys({ ...script.files, ...script.secretFiles });
   const lines = [
     ...Object.entries(script.values ?? {}).map(([name, value]) => assignment(name, value)),
     ...files.map((name) => assignment(name, `${secretDirectory}/${name}`)),
@@ -71,20 +73,20 @@ export interface Delivery {
  * argument list; `timeout` ends what hangs.
  */
 export function renderDelivery(script: Script, { timeoutSeconds, change }: Delivery): string {
-  const secrets = Object.entries(script.secretFiles ?? {});
+  const files = Object.entries({ ...script.files, ...script.secretFiles });
   const directory = `${runDirectory}/secret.${randomBytes(12).toString("hex")}`;
   const body = quote(renderBody(script, directory));
   const lines = ["{", environment, "umask 077", "trap : HUP INT PIPE TERM"];
-  if (change || secrets.length > 0) lines.push(`mkdir -p ${runDirectory}`);
+  if (change || files.length > 0) lines.push(`mkdir -p ${runDirectory}`);
   // Whoever takes the host's lock next waits until scripts of a lost connection have ended.
   if (change) lines.push(`exec 8>${runDirectory}/work; flock -s 8`);
-  if (secrets.length > 0) lines.push(`mkdir ${directory} || exit 70`);
-  for (const [name, content] of secrets) {
+  if (files.length > 0) lines.push(`mkdir ${directory} || exit 70`);
+  for (const [name, content] of files) {
     const encoded = Buffer.from(content).toString("base64");
     lines.push(`printf %s '${encoded}' | base64 -d >${directory}/${name} || exit 70`);
   }
   lines.push(`printf %s ${body} | timeout -k 10 ${Math.ceil(timeoutSeconds)} /bin/sh 8>&-; code=$?`);
-  if (secrets.length > 0) lines.push(`rm -rf ${directory}`);
+  if (files.length > 0) lines.push(`rm -rf ${directory}`);
   lines.push('exit "$code"', "} </dev/null", "");
   return lines.join("\n");
 }

@@ -94,16 +94,17 @@ export interface StepScripts {
 }
 
 export function stepScripts(step: Step, timeoutSeconds: number): StepScripts {
-  const { name, text, values = {}, secretFiles = {} } = step;
+  const { name, text, values = {}, files = {}, secretFiles = {} } = step;
   if (!/^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/.test(name)) {
     throw new Error(`step name ${JSON.stringify(name)}: use 1 to 50 of a-z, 0-9 and - (not at the ends)`);
   }
-  if ("RUNNER" in secretFiles || "SCRIPT" in secretFiles) {
-    throw new Error(`step ${name}: no secret file may be named RUNNER or SCRIPT`);
+  const all = { ...files, ...secretFiles };
+  if ("RUNNER" in all || "SCRIPT" in all) {
+    throw new Error(`step ${name}: no file may be named RUNNER or SCRIPT`);
   }
-  const body = renderBody({ text, values, secretFiles }, `${stepsDirectory}/${name}/secret`);
+  const body = renderBody({ text, values, secretFiles: all }, `${stepsDirectory}/${name}/secret`);
   // The time limit is no part of the content: a longer one still attaches.
-  const content = JSON.stringify([text, Object.entries(values).sort(), Object.entries(secretFiles).sort()]);
+  const content = JSON.stringify([text, Object.entries(values).sort(), Object.entries(all).sort()]);
   const digest = createHash("sha256").update(content).digest("hex");
   const limit = Math.ceil(timeoutSeconds);
   return {
@@ -111,7 +112,7 @@ export function stepScripts(step: Step, timeoutSeconds: number): StepScripts {
       name,
       text: starter,
       values: { NAME: name, DIGEST: digest, FIRST: first ? "yes" : "no", LIMIT: String(limit) },
-      secretFiles: { ...secretFiles, SCRIPT: body, RUNNER: runner },
+      secretFiles: { ...all, SCRIPT: body, RUNNER: runner },
       timeoutSeconds: limit * 2 + 60,
     }),
     remove: { name, text: remover, values: { NAME: name, DIGEST: digest }, timeoutSeconds: 60 },

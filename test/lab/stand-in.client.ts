@@ -60,11 +60,15 @@ export class PluginClient {
     return new PluginClient(child, engine, port.toString().trim(), lines);
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   /** Sends Ctrl-C and resolves with the milliseconds until the process was gone. */
   async interrupt(): Promise<number> {
     const start = Date.now();
     const gone = once(this.#child, "exit");
-    this.#child.kill("SIGINT");
+    this.signal("SIGINT");
     await gone;
     return Date.now() - start;
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -164,10 +165,10 @@ function caller(kubeconfig: string): Call {
   const config = new KubeConfig();
   config.loadFromString(kubeconfig);
   return async (method, path, body, type = "application/json") => {
-    const { request } = await import("node:https");
-    const options = { method, headers: { "content-type": type } };
+    const content = Buffer.from(body ? JSON.stringify(body) : "");
+    const options: { method: string; headers?: Record<string, string | number> } = { method };
     await config.applyToHTTPSOptions(options);
-    options.headers["content-type"] = type;
+    options.headers = { ...options.headers, "content-type": type, "content-length": content.length };
     return new Promise((resolve, reject) => {
       const sent = request(config.getCurrentCluster()!.server + path, options, (response) => {
         let text = "";
@@ -180,7 +181,7 @@ function caller(kubeconfig: string): Call {
         });
       });
       sent.on("error", reject);
-      sent.end(body && JSON.stringify(body));
+      sent.end(content);
     });
   };
 }
@@ -188,7 +189,7 @@ function caller(kubeconfig: string): Call {
 interface Pod {
   metadata: { name: string; namespace: string; deletionTimestamp?: string };
   spec: { nodeName?: string; containers: { name: string; image: string }[] };
-  status: { conditions?: { type: string; status: string }[] };
+  status: { phase?: string; conditions?: { type: string; status: string }[] };
 }
 
 /** Binds every pod to the pretended node, says that it is ready, and lets deleted ones go. */
@@ -199,6 +200,7 @@ function pretendKubelet(call: Call) {
     for (const { metadata, spec, status } of items) {
       const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;
       if (metadata.deletionTimestamp) await call("DELETE", path, { gracePeriodSeconds: 0 });
+      else if (status.phase === "Failed" || status.phase === "Succeeded") continue;
       else if (!spec.nodeName) {
         await call("POST", `${path}/binding`, {
           metadata: { name: metadata.name },

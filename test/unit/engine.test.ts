@@ -1,11 +1,24 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { backend } from "../../tools/engine/backend.ts";
+import { buildCli } from "../../tools/engine/go.ts";
 import { installedPulumi, isRecent } from "../../tools/engine/installed.ts";
 import { dependencies, pulumiPlugin } from "../../tools/engine/language-host/packages.ts";
+import { downloadOfficial, isReachable } from "../../tools/engine/official.ts";
 import { checkout } from "../../tools/engine/paths.ts";
 import { duration } from "../../tools/engine/progress.ts";
 import { stackToCreate } from "../../tools/engine/stack.ts";
@@ -16,7 +29,10 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "engine-"));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const environment = (more: Record<string, string> = {}) => ({ HOME: folder, PATH: "/usr/bin:/bin", ...more });
 
@@ -74,6 +90,63 @@ describe("a pulumi on PATH", () => {
     ["v2.400.0", false],
     ["", false],
   ])("of version %j is new enough: %s", (version, expected) => expect(isRecent(version)).toBe(expected));
+});
+
+const quiet = { line() {}, status() {}, done() {} };
+
+describe("the official engine", () => {
+  test("comes with its language hosts from npm's package, and leaves the user's Pulumi home alone", async () => {
+    const script =
+      'bin=$PULUMI_HOME/versions/3.9.9/bin; mkdir -p "$bin"; echo "$2" > "$bin/pulumi"; echo x > "$bin/pulumi-language-nodejs"';
+    executable(join(folder, "bin", "npx"), script);
+    vi.stubEnv("PATH", `${join(folder, "bin")}:/usr/bin:/bin`);
+    vi.stubEnv("PULUMI_HOME", join(folder, "home"));
+    await downloadOfficial("3.9.9", join(folder, "target"), quiet);
+    expect(readFileSync(join(folder, "target", "bin", "pulumi"), "utf8")).toBe("pulumi@3.9.9\n");
+    expect(readFileSync(join(folder, "target", "bin", "pulumi-language-nodejs"), "utf8")).toBe("x\n");
+    expect(existsSync(join(folder, "home"))).toBe(false);
+  });
+
+  test("is out of reach when its host is silent, refuses, or answers with an error", async () => {
+    const server = createServer(({ url }, response) => {
+      if (url !== "/silent") response.writeHead(url === "/good" ? 200 : 503).end();
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const answers = ["/good", "/bad", "/silent"].map((path) => isReachable(base + path, 300));
+      expect(await Promise.all(answers)).toEqual([true, false, false]);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+    expect(await isReachable(base, 300)).toBe(false);
+  });
+});
+
+describe("building the engine", () => {
+  test("without Go says what to install", async () => {
+    vi.stubEnv("PATH", folder);
+    await expect(buildCli(join(folder, "pulumi"), quiet)).rejects.toThrow(
+      /Go is not on PATH; install Go 1\.\d+ or newer .* or install Pulumi itself/,
+    );
+  });
+
+  test("with a Go that is too old says so, in its words", async () => {
+    executable(join(folder, "go"), "echo 'go.mod requires go >= 1.26 (running go 1.19.8)' >&2; exit 1");
+    vi.stubEnv("PATH", `${folder}:/usr/bin:/bin`);
+    await expect(buildCli(join(folder, "pulumi"), quiet)).rejects.toThrow(
+      /Go is too old \(.*running go 1\.19\.8\)/,
+    );
+  });
+
+  test("shows the last words of a build that fails", async () => {
+    executable(join(folder, "go"), '[ "$1" = env ] && exit 0; echo "no space left on device" >&2; exit 2');
+    vi.stubEnv("PATH", `${folder}:/usr/bin:/bin`);
+    await expect(buildCli(join(folder, "pulumi"), quiet)).rejects.toThrow(
+      /ended with code 2:\n.*no space left/,
+    );
+  });
 });
 
 describe("the backend", () => {
@@ -169,6 +242,31 @@ test("the next steps name what the stack gives, and never show a secret", () => 
 
 test("durations are written for people", () => {
   expect([0, 59_999, 60_000, 3_725_000].map(duration)).toEqual(["0s", "59s", "1m00s", "62m05s"]);
+});
+
+test.each<[string, string, object, boolean]>([
+  ["everything is there", "1.0.0", {}, true],
+  ["a package has another version", "1.0.1", {}, false],
+  ["a package is missing", "1.0.0", { "node_modules/b": { version: "2.0.0" } }, false],
+  [
+    "a package for another platform is missing",
+    "1.0.0",
+    { "node_modules/b": { version: "2.0.0", optional: true } },
+    true,
+  ],
+])("when %s, packages are fresh or not", (_, version, more, expected) => {
+  mkdirSync(join(folder, "node_modules"));
+  const installed = { packages: { "node_modules/a": { version: "1.0.0" } } };
+  writeFileSync(join(folder, "node_modules", ".package-lock.json"), JSON.stringify(installed));
+  const lock = { packages: { "": {}, "node_modules/a": { version }, ...more } };
+  writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
+  const script = `
+    const { packagesAreFresh } = await import(${JSON.stringify(join(checkout, "tools", "setup.mjs"))});
+    console.log(packagesAreFresh(process.argv[1]));`;
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script, folder], {
+    encoding: "utf8",
+  });
+  expect(stdout).toBe(`${expected}\n`);
 });
 
 describe("the provider's launcher", () => {

@@ -48,7 +48,7 @@ export async function engine(progress: Progress = progressOn()): Promise<Engine>
   }
   if (!allowed("built"))
     throw new Error(`SPILLWAY_ENGINE=${only}: no such engine to be had here; unset it, or set it to built`);
-  progress.line("no pulumi on PATH, and Pulumi's download host is out of reach");
+  if (!only) progress.line("no recent pulumi on PATH, and Pulumi's download host is out of reach");
   const make = (folder: string) => buildCli(join(folder, "bin", "pulumi"), progress);
   return builtIn(await cached({ directory: built, make, ...say }));
 }

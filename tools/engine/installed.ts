@@ -12,9 +12,9 @@ import { delimiter, dirname, join } from "node:path";
 import { cacheRoot } from "./paths.ts";
 
 /**
- * Oldest engine taken from PATH. The SDK in package.json is 3.259; Pulumi promises that older
- * engines run newer SDKs, but features that this library needs at preview and Ctrl-C were only
- * ever run on engines of the same half year. Older ones are left alone and another is used.
+ * Oldest engine taken from PATH. The SDK in package.json is 3.259, released in August 2026, and was
+ * run with an engine of its own release. Half a year of older engines is trusted to keep the same
+ * protocol; with still older ones a failure would be hard to tell from one of this library.
  */
 export const minimumVersion: readonly [number, number] = [3, 230];
 

@@ -2,9 +2,6 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Thrown inside `withLock` never; returned by `holder` when the lock is free or its owner died. */
-const nobody = undefined;
-
 /**
  * Runs `work` while no other process of this computer does the same under this path. A lock whose
  * owner died is taken over. It saves work that would be done twice; what is written must be right
@@ -19,7 +16,7 @@ export async function withLock<T>(
   let told = false;
   while (!take(path)) {
     const pid = holder(path);
-    if (pid === nobody) setAside(path);
+    if (pid === undefined) setAside(path);
     else {
       if (!told) waiting(pid);
       told = true;
@@ -43,10 +40,11 @@ function take(path: string): boolean {
   }
 }
 
+/** The living process that holds the lock. */
 function holder(path: string): number | undefined {
   const found = readOwner(path);
   const pid = Number(found.split(" ")[0]);
-  return found !== "" && found === owner(pid) ? pid : nobody;
+  return found !== "" && found === owner(pid) ? pid : undefined;
 }
 
 function readOwner(path: string): string {

@@ -37,7 +37,8 @@ install_piece() {
 logged() { "$@" >"${"$"}{CONTENTS%/*}/log" 2>&1 </dev/null 3<&-; }
 shown() { logged "$@" || { tail -c 3000 "\${CONTENTS%/*}/log" >&2; return 1; }; }
 unit() {
-  if systemctl --quiet "$1" -- "$2" 3<&- >&2; then return 0; fi
+  # The unit alone decides: a package's old init script may have lost its links.
+  if SYSTEMCTL_SKIP_SYSV=1 systemctl --quiet "$1" -- "$2" 3<&- >&2; then return 0; fi
   if [ "$tolerant" = yes ]; then return 0; fi
   case $1 in *start) journalctl -u "$2" -n 15 --no-pager -o cat >&2 || : ;; esac
   return 1
@@ -51,7 +52,7 @@ if command -v dpkg-query >/dev/null; then
   }
   add() {
     if [ -n "$(ls /var/lib/dpkg/updates)" ]; then shown dpkg --configure -a; fi
-    if [ -n "$(find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | head -n 1)" ] &&
+    if ls /var/lib/apt/lists | grep -q _Packages &&
       get --no-install-recommends -o "Dir::Cache::archives=$state/apt" install "$@" 2>/dev/null; then return 0; fi
     mkdir -p "$state/lists/partial"
     get -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/apt" update
@@ -110,6 +111,9 @@ while arg verb; do
     attributes)
       arg path; arg mode; arg owner; doing="mode and owner of $path"
       if [ -e "$path" ]; then chown "$owner" "$path"; chmod "$mode" "$path"; fi ;;
+    empty)
+      arg path; doing="emptying $path"
+      if [ -d "$path" ]; then find "$path" -xdev -mindepth 1 -delete; fi ;;
     rmdir)
       arg path; doing="removing directory $path"
       if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || say "warn directory $path stays: it is not empty"; fi ;;
@@ -163,7 +167,8 @@ export function application(state: string, actions: Action[], timeoutSeconds?: n
   return {
     text,
     values: { STATE: state },
-    secretFiles: { PLAN: `${plan.join("\n")}\n`, CONTENTS: Buffer.concat(pieces).toString("utf8") },
+    files: { PLAN: `${plan.join("\n")}\n` },
+    secretFiles: { CONTENTS: Buffer.concat(pieces).toString("utf8") },
     timeoutSeconds,
   };
 }

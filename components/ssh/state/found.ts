@@ -43,11 +43,13 @@ function attribute(
 }
 
 function hostsOf(lines: string[]): Record<string, string[]> {
-  const hosts: Record<string, string[]> = {};
-  for (const [address = "", name = ""] of lines.map((line) => line.split(" "))) {
-    hosts[name] = [...(hosts[name] ?? []), address];
-  }
-  return hosts;
+  const pairs = lines.map((line) => line.split(" "));
+  return Object.fromEntries(
+    pairs.map(([, name = ""]) => [
+      name,
+      pairs.filter((pair) => pair[1] === name).map(([address = ""]) => address),
+    ]),
+  );
 }
 
 /** The inputs as they are found on the host; the same inputs when nothing drifted. Pure. */

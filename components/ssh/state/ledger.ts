@@ -22,11 +22,14 @@ export interface Ledger {
   /** Lines of /etc/hosts are ours. */
   hosts: boolean;
   /** `made` ones go when empty; others get back their attributes. */
-  directories: Record<string, { made: true } | { made: false; mode: string; owner: string }>;
+  directories: Record<
+    string,
+    ({ made: true } | { made: false; mode: string; owner: string }) & { emptied?: boolean }
+  >;
   /** True when an original was kept. */
   files: Record<string, { original: boolean }>;
   units: Record<string, UnitBefore>;
-  /** Units whose restart is due, should the run be cut. */
+  /** Paths whose change units have yet to see, should the run be cut. */
   pending: string[];
 }
 

@@ -121,7 +121,7 @@ export function observation(wanted: Wanted): Script {
   return {
     text,
     values: { STATE: wanted.name },
-    secretFiles: {
+    files: {
       PLAN: pairs
         .flat()
         .map((line) => `${line}\n`)

@@ -105,6 +105,8 @@ export function planState(wanted: Wanted, facts: Facts, urn: string): Plan {
     ...packages,
     ...directories.removals,
   ];
+  const problems = [...directories.problems, ...files.problems, ...sysctls.problems];
+  if (problems.length > 0) return { problems, first: [], uploads: [], last: [], changes: false };
   const changes = work.length > 0 || files.uploads.length > 0 || !isDeepStrictEqual(own, next);
   if (!changes) return { problems: [], first: [], uploads: [], last: [], changes };
   // Until all is done both what was and what comes is noted, so a cut run can be finished or taken back.
@@ -121,7 +123,7 @@ export function planState(wanted: Wanted, facts: Facts, urn: string): Plan {
   };
   const beforeUploads = units.before.length + directories.actions.length;
   return {
-    problems: [...directories.problems, ...files.problems, ...sysctls.problems],
+    problems: [],
     first: [...files.keeps, ledgerAction(during), ...work.slice(0, beforeUploads)],
     uploads: files.uploads,
     last: [...work.slice(beforeUploads), ledgerAction(next), ...files.discards],
@@ -162,16 +164,22 @@ function planDirectories(wanted: Wanted, facts: Facts, own: Ledger, others: [str
     if (mode !== found.mode || owner !== found.owner)
       actions.push({ verb: "attributes", args: [path, mode, owner] });
   }
+  for (const path of declared) {
+    const { emptied, ...entry } = ledger[path] ?? {};
+    if ("made" in entry)
+      ledger[path] = { ...entry, ...(wanted.directories[path]?.emptied ? { emptied: true } : {}) };
+  }
   const gone = Object.entries(own.directories).filter(
     ([path]) => !(path in ledger) && !others.some(([, other]) => path in other.directories),
   );
   const removals = gone
     .sort(([a], [b]) => b.length - a.length)
-    .map(([path, entry]) =>
+    .flatMap(([path, entry]) => [
+      ...(entry.emptied ? [{ verb: "empty", args: [path] }] : []),
       entry.made
         ? { verb: "rmdir", args: [path] }
         : { verb: "attributes", args: [path, entry.mode, entry.owner] },
-    );
+    ]);
   return { problems, actions, ledger, removals };
 }
 

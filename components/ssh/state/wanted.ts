@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { HostStateArgs, MountState } from "../host-state.ts";
+import type { DirectoryState, HostStateArgs, MountState } from "../host-state.ts";
 
 /** A file as it shall be; uploads come from this computer, others from memory. */
 export interface WantedFile {
@@ -30,7 +30,7 @@ export interface Wanted {
   sysctls: Record<string, string>;
   /** Lines of /etc/hosts, with the mark that tells them from others'. */
   hosts: string[];
-  directories: Record<string, { mode?: string; owner?: string }>;
+  directories: Record<string, { mode?: string; owner?: string; emptied?: boolean }>;
   files: WantedFile[];
   units: WantedUnit[];
 }
@@ -173,11 +173,12 @@ export function wantedOf(args: HostStateArgs): Wanted {
     ),
     directories: Object.fromEntries(
       Object.entries({ ...mountPoints, ...directories }).map(
-        ([path, { mode, owner }]: [string, { mode?: string; owner?: string }]) => [
+        ([path, { mode, owner, removeContents }]: [string, DirectoryState]) => [
           path,
           {
             mode: mode === undefined ? undefined : normalMode(mode),
             owner: owner === undefined ? undefined : normalOwner(owner),
+            ...(removeContents ? { emptied: true } : {}),
           },
         ],
       ),

@@ -140,8 +140,15 @@ export class Cluster {
     const options: RequestOptions = { method, timeout: REQUEST_SECONDS * 1000 };
     // Brings certificates, tokens, exec plugins and an agent that keeps connections open.
     await this.#config.applyToHTTPSOptions(options);
-    options.headers = { ...options.headers, accept: "application/json", "content-type": type };
-    const { code, text } = await send(new URL(server.replace(/\/$/, "") + path), options, body);
+    const content = body && Buffer.from(JSON.stringify(body));
+    options.headers = {
+      ...options.headers,
+      accept: "application/json",
+      "content-type": type,
+      // Node announces no body on a DELETE by itself, and the API server would not read it.
+      ...(content && { "content-length": content.length }),
+    };
+    const { code, text } = await send(new URL(server.replace(/\/$/, "") + path), options, content);
     const answer = parse(text);
     if (code >= 300) throw new ApiError(code, answer);
     return answer;
@@ -159,7 +166,7 @@ function parse(text: string): unknown {
   }
 }
 
-function send(url: URL, options: RequestOptions, body?: object): Promise<{ code: number; text: string }> {
+function send(url: URL, options: RequestOptions, content?: Buffer): Promise<{ code: number; text: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(new Unreachable(`no answer from ${url.origin}: ${error.message}`));
     const request = (url.protocol === "http:" ? httpRequest : httpsRequest)(url, options, (response) => {
@@ -172,6 +179,6 @@ function send(url: URL, options: RequestOptions, body?: object): Promise<{ code:
     });
     request.on("timeout", () => request.destroy(new Error(`silent for ${REQUEST_SECONDS} s`)));
     request.on("error", fail);
-    request.end(body && JSON.stringify(body));
+    request.end(content);
   });
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UNKNOWN } from "../../../components/provider/wire.ts";
 import { ApiError, type Cluster, type Coordinates, UnknownKind, Unreachable } from "./cluster.ts";
 import { importedInputs, observed } from "./drift.ts";
+import { containsUnknown, withServerChoices } from "./foretelling.ts";
 import {
   annotation,
   at,
@@ -73,7 +74,7 @@ export class Objects {
 
   /** The outputs of a create that is only previewed; `replacing` when the old object is still there. */
   async foretellCreate(run: Run, inputs: Plain, replacing: boolean): Promise<Plain> {
-    const vague = { ...inputs, status: UNKNOWN };
+    const vague = withServerChoices(inputs, { ...inputs, status: UNKNOWN });
     if (replacing || containsUnknown(inputs)) return vague;
     const object = manifestOf(inputs);
     try {
@@ -283,36 +284,4 @@ const alreadyExists = (object: KubernetesObject): string =>
 function outputsOf(inputs: Plain, live: KubernetesObject): Plain {
   const outputs: Plain = withoutBookkeeping(live);
   return inputs.stringData === undefined ? outputs : { ...outputs, stringData: inputs.stringData };
-}
-
-/** A dry run's result, with what the real run will choose anew made unknown. */
-function withServerChoices(inputs: Plain, outputs: Plain): Plain {
-  const metadata = { ...(outputs.metadata as Plain) };
-  for (const field of ["uid", "resourceVersion", "creationTimestamp", "generation"]) {
-    if (field in metadata) metadata[field] = UNKNOWN;
-  }
-  const result: Plain = { ...outputs, metadata };
-  if ("status" in result) result.status = UNKNOWN;
-  if (result.kind === "Service" && isPlain(result.spec))
-    result.spec = withAddresses(inputs.spec, result.spec);
-  return result;
-}
-
-function withAddresses(wanted: unknown, spec: Plain): Plain {
-  const result = { ...spec };
-  for (const field of ["clusterIP", "clusterIPs", "healthCheckNodePort"]) {
-    if (field in result && at(wanted, field) === undefined) result[field] = UNKNOWN;
-  }
-  result.ports = list(spec.ports).map((port, index) =>
-    isPlain(port) && "nodePort" in port && at(list(at(wanted, "ports"))[index], "nodePort") === undefined
-      ? { ...port, nodePort: UNKNOWN }
-      : port,
-  );
-  return result;
-}
-
-function containsUnknown(value: unknown): boolean {
-  if (value === UNKNOWN) return true;
-  if (Array.isArray(value)) return value.some(containsUnknown);
-  return isPlain(value) && Object.values(value).some(containsUnknown);
 }

@@ -1,0 +1,1 @@
+export { WebService, type WebServiceArgs } from "./web-service.ts";
