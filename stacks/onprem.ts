@@ -30,6 +30,9 @@ const cluster = new KubernetesCluster("onprem", {
 const provider = new Provider("onprem", {
   kubeconfig: cluster.kubeconfig,
   clusterIdentifier: cluster.endpoint,
+  // A run that was cut may have left objects that the state does not know, and drift is repaired.
+  enablePatchForce: true,
+  upsertExistingObjects: true,
 });
 const image = store.image("hello", cluster.image("hello"));
 const nodePort = 30080;
