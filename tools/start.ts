@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { cacheRoot } from "../components/local/folders.ts";
 import { backend } from "./engine/backend.ts";
 import { engine, environment } from "./engine/engine.ts";
-import { cacheRoot, checkout } from "./engine/paths.ts";
+import { checkout } from "./engine/paths.ts";
 import { progressOn } from "./engine/progress.ts";
 import { ensureStack } from "./engine/stack.ts";
 import { installPackages, missingPrograms, packagesOf, runLines } from "./machine.ts";

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import type { CacheEntry } from "./cache.ts";
-import { run, settled, type Work } from "./command.ts";
+import type { CacheEntry } from "../local/cache.ts";
+import { run } from "../local/run.ts";
 import { findBuild, type GoModule, goBuild, goModules, requireGo } from "./go.ts";
 import type { ArtifactList, ImageArtifact } from "./list.ts";
 import { packImage } from "./pack.ts";
 import type { Artifacts, Binary, Image } from "./source.ts";
+import { settled, type Work } from "./work.ts";
 
 /**
  * Builds what the list names from pinned Go modules, and packs the images.

@@ -1,7 +1,8 @@
 import { chmod, cp, lstat, mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { run, type Work } from "./command.ts";
+import { run } from "../local/run.ts";
 import type { Architecture } from "./list.ts";
+import type { Work } from "./work.ts";
 
 /** Parts of packages that no program in an image reads. */
 const unread = ["usr/share", "usr/lib/*/gconv", "usr/lib/*/audit", "etc/ld.so.conf.d"];
@@ -23,6 +24,7 @@ export async function addPackages(
       cwd: folder,
       signal: work.signal,
       missing,
+      timeoutSeconds: 600,
     });
   } catch (error) {
     throw new Error(`downloading ${packages.join(", ")}: ${(error as Error).message}; try: apt-get update`);

@@ -4,10 +4,11 @@ import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { cached, entryName } from "./cache.ts";
-import { timed, type Work } from "./command.ts";
+import { entryName } from "../local/cache.ts";
+import { cached } from "./cache.ts";
 import { display, Final, request, retry, text } from "./http.ts";
 import type { Binary } from "./source.ts";
+import { timed, type Work } from "./work.ts";
 
 /** A program to download. */
 export interface Download {

@@ -1,10 +1,12 @@
-import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CacheEntry, cached, entryName, findEntry } from "./cache.ts";
-import { run, timed, type Work } from "./command.ts";
+import { type CacheEntry, entryName, sha256Of } from "../local/cache.ts";
+import * as local from "../local/go.ts";
+import { run } from "../local/run.ts";
+import { cached, findEntry } from "./cache.ts";
 import type { Architecture, Versions } from "./list.ts";
+import { timed, type Work } from "./work.ts";
 
 /** Programs that one Go module, pinned by its go.sum, builds. */
 export interface GoModule {
@@ -119,6 +121,7 @@ export async function goBuild(module: GoModule, architecture: Architecture, work
           env: { ...goEnvironment(module, architecture), GOTMPDIR: scratch },
           signal: work.signal,
           onLine: detail,
+          timeoutSeconds: 0,
         });
       }
     });
@@ -142,29 +145,25 @@ function buildArguments(module: GoModule): string[] {
 
 function goEnvironment(module: GoModule, architecture: Architecture): Record<string, string> {
   return {
+    ...closed,
     CGO_ENABLED: module.cgo ? "1" : "0",
     GOOS: "linux",
     GOARCH: architecture,
     GOFLAGS: "-mod=readonly",
-    GOWORK: "off",
-    GOTOOLCHAIN: "local",
   };
 }
 
+/** A closed network has no other Go to fetch. */
+const closed = { ...local.goEnvironment, GOTOOLCHAIN: "local" };
+
 /** @throws Error that says what to install, when Go or the C compiler cannot build the module. */
 export async function requireGo(module: GoModule): Promise<void> {
-  const pins = await readFile(join(modulesFolder, module.name, "go.mod"), "utf8");
-  const wanted = /^go (\d+\.\d+)/m.exec(pins)?.[1] ?? "0.0";
-  const remedy = `install Go ${wanted} or newer (https://go.dev/dl), or choose the source "upstream" or "mirror"`;
-  const answer = await run(["go", "env", "GOVERSION"], {
-    env: { GOTOOLCHAIN: "local" },
-    missing: remedy,
-    cwd: "/",
+  await local.requireGo({
+    module: join(modulesFolder, module.name),
+    what: module.name,
+    otherwise: 'or choose the source "upstream" or "mirror"',
+    env: closed,
   });
-  const found = answer.toString().trim();
-  if (!atLeast(found, wanted)) {
-    throw new Error(`building ${module.name}: the Go on PATH is ${found}, ${wanted} is needed; ${remedy}`);
-  }
   if (module.cgo) {
     await run(["gcc", "--version"], {
       missing: `${module.name} needs a C compiler: apt-get install gcc libc6-dev`,
@@ -172,24 +171,9 @@ export async function requireGo(module: GoModule): Promise<void> {
   }
 }
 
-/** Whether a version such as `go1.26.8` is at least `1.26`. */
-export function atLeast(found: string, wanted: string): boolean {
-  const numbers = (text: string) =>
-    text
-      .replace(/^go/, "")
-      .split(".")
-      .map((part) => Number.parseInt(part, 10) || 0);
-  const [a, b] = [numbers(found), numbers(wanted)];
-  return a[0]! !== b[0]! ? a[0]! > b[0]! : (a[1] ?? 0) >= (b[1] ?? 0);
-}
-
 async function moduleFiles(module: GoModule): Promise<Record<string, string>> {
   const folder = join(modulesFolder, module.name);
   const files: Record<string, string> = {};
-  for (const name of (await readdir(folder)).sort()) {
-    files[name] = createHash("sha256")
-      .update(await readFile(join(folder, name)))
-      .digest("hex");
-  }
+  for (const name of (await readdir(folder)).sort()) files[name] = await sha256Of(join(folder, name));
   return files;
 }

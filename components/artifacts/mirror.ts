@@ -1,7 +1,7 @@
-import type { Work } from "./command.ts";
 import type { ArtifactList, BinaryArtifact, ImageArtifact } from "./list.ts";
 import type { Artifacts, MirrorSource } from "./source.ts";
 import { downloadAll, pinAll } from "./upstream.ts";
+import type { Work } from "./work.ts";
 
 /** What a mirror must hold: URLs of files, each with a `.sha256` beside it, and image references. */
 export function describeMirror(

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
+import { entryAt } from "../local/cache.ts";
 import { build } from "./built.ts";
-import { entryAt } from "./cache.ts";
-import type { Work } from "./command.ts";
 import { type ArtifactRequest, artifactList } from "./list.ts";
 import { fetchMirror } from "./mirror.ts";
 import type { Artifacts, Source } from "./source.ts";
 import { fetchUpstream } from "./upstream.ts";
+import type { Work } from "./work.ts";
 
 /** Everything a platform needs from a source, in the cache or pinned by digest. */
 export async function obtain(request: ArtifactRequest, source: Source, work: Work): Promise<Artifacts> {

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { cached, entryName } from "./cache.ts";
-import { run, timed, type Work } from "./command.ts";
+import { entryName } from "../local/cache.ts";
+import { run } from "../local/run.ts";
+import { cached } from "./cache.ts";
 import { addPackages } from "./debian.ts";
 import type { Architecture, ImageArtifact } from "./list.ts";
+import { timed, type Work } from "./work.ts";
 
 /** A program to put in an image. */
 export interface PackedBinary {
@@ -23,6 +25,8 @@ export interface PackedImage {
 
 /** Raised when the way of packing changes, so that older entries are not taken for it. */
 const packing = 1;
+/** What one step of packing may take, in seconds: layers are some 100 MB. */
+const packSeconds = 600;
 const epoch = "1970-01-01T00:00:00Z";
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -110,7 +114,11 @@ async function folder(path: string): Promise<void> {
 
 async function archive(root: string, layer: string, work: Work): Promise<void> {
   const fixed = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--format=ustar"];
-  await run(["tar", ...fixed, "-C", root, "-cf", layer, "."], { signal: work.signal, env: { LC_ALL: "C" } });
+  await run(["tar", ...fixed, "-C", root, "-cf", layer, "."], {
+    signal: work.signal,
+    env: { LC_ALL: "C" },
+    timeoutSeconds: packSeconds,
+  });
 }
 
 async function addLayer(
@@ -120,7 +128,8 @@ async function addLayer(
   architecture: Architecture,
   work: Work,
 ): Promise<void> {
-  const umoci = (...args: string[]) => run(["umoci", ...args], { signal: work.signal });
+  const umoci = (...args: string[]) =>
+    run(["umoci", ...args], { signal: work.signal, timeoutSeconds: packSeconds });
   const target = ["--image", `${layout}:${image.tag}`];
   await umoci("init", "--layout", layout);
   await umoci("new", ...target);

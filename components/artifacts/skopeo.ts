@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "./command.ts";
+import { run } from "../local/run.ts";
 import type { Architecture } from "./list.ts";
 import type { ImageSource } from "./source.ts";
 
@@ -19,6 +19,9 @@ export interface RegistryAccess {
 
 /** `TMPFS_MAGIC` of statfs(2). */
 const tmpfs = 0x01021994;
+
+/** What one image may take to cross a slow line. */
+const copySeconds = 1800;
 
 /** Copies an image (the only one of its layout) into a private registry, every byte of its manifest kept. */
 export async function copyImage(
@@ -38,7 +41,7 @@ export async function copyImage(
     }
     const from = "layout" in source ? `oci:${source.layout}` : `docker://${source.reference}`;
     const to = `docker://${target.registry}/${target.repository}:${target.tag}`;
-    await run(["skopeo", "copy", "--quiet", ...flags, from, to], { signal });
+    await run(["skopeo", "copy", "--quiet", ...flags, from, to], { signal, timeoutSeconds: copySeconds });
   });
 }
 
@@ -58,8 +61,9 @@ export async function resolveDigest(
       await certificateFolder(folder, "from", caCertificate);
       flags.push("--cert-dir", join(folder, "from"));
     }
-    const raw = await run(["skopeo", "inspect", ...flags, `docker://${reference}`], { signal });
-    return manifestDigestFor(raw, reference, architecture);
+    const inspect = ["skopeo", "inspect", ...flags, `docker://${reference}`];
+    const { bytes } = await run(inspect, { signal, timeoutSeconds: 300 });
+    return manifestDigestFor(bytes, reference, architecture);
   });
 }
 

@@ -1,9 +1,9 @@
 import { buildImages } from "./built.ts";
-import { settled, timed, type Work } from "./command.ts";
 import { type Download, download } from "./download.ts";
 import type { ArtifactList, ImageArtifact } from "./list.ts";
 import { resolveDigest } from "./skopeo.ts";
 import type { Artifacts, Binary, Image } from "./source.ts";
+import { settled, timed, type Work } from "./work.ts";
 
 /**
  * Downloads binaries from where the list says, and pins the images at their makers' registries.

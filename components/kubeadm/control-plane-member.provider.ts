@@ -209,7 +209,9 @@ async function entry(
   if (!live) return { role: "init", text: inputs.initConfig };
   // A join that was cut may have left a member that never started; it would count against the quorum.
   const url = `https://${inputs.node.address}:2380`;
-  const stale = (await etcdMembers(live, inputs, context)).filter((member) => member.url === url);
+  const members = await etcdMembers(live, inputs, context);
+  const stale = members.filter((member) => member.url === url);
+  refuseSickCluster(members, stale, inputs.node.name);
   await removeMembers(live, stale, inputs, context);
   const joining = {
     endpoint: inputs.endpoint,
@@ -277,6 +279,19 @@ async function etcdMembers(
       const [id = "", name = "", url = "", well = ""] = line.split(" ");
       return { id, name, url, healthy: well === "yes" };
     });
+}
+
+/** etcd takes no member while another is down; kubeadm would try for minutes and then say so. */
+function refuseSickCluster(
+  members: readonly ListedMember[],
+  stale: readonly ListedMember[],
+  name: string,
+): void {
+  const sick = members.filter((member) => !member.healthy && !stale.includes(member));
+  if (sick.length === 0) return;
+  const found = `etcd on ${sick.map((member) => member.name).join(", ")} is not healthy, so no member can join`;
+  const remedy = "bring it back, or take that host out of the control plane first, then run again";
+  throw new Refusal(`control plane member ${name}`, [{ path: "controlPlane", found, remedy }]);
 }
 
 function refuseQuorumLoss(members: readonly EtcdMember[], name: string): void {

@@ -2,6 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import type { Context } from "../provider/resource.ts";
 import type { NodeSettings } from "../render/kubeadm.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
+import { orGiveUp } from "../ssh/unreachable.ts";
 
 /** What every node of a cluster is made from, whatever its role. */
 export interface NodeInputs {
@@ -179,13 +180,12 @@ export async function evict(
   await onHost(live, context, (session) => session.run(script, context));
 }
 
-/** Resets the host; one that cannot be reached is left, which is said. */
+/** Resets the host. */
 export async function leave(inputs: NodeInputs, context: Context): Promise<void> {
   const values = identity(inputs);
   const text = `${PRELUDE}
 if ! claimed || foreign; then exit 0; fi
 ${LEAVE}`;
-  await onHost(inputs.connection, context, (session) =>
-    session.step({ name: `leave-${inputs.node.name}`, text, values, timeoutSeconds: 300 }, context),
-  );
+  const step = { name: `leave-${inputs.node.name}`, text, values, timeoutSeconds: 300 };
+  await orGiveUp(context, () => onHost(inputs.connection, context, (session) => session.step(step, context)));
 }

@@ -1,7 +1,7 @@
+import { type Result, run } from "../local/run.ts";
 import { awaitSsh, bootHost, consoleTail, cutPower, hostProcess, stopHost } from "./machine.ts";
 import { deleteNetwork } from "./network.provider.ts";
 import { hostNames, labNames, readHost, readNetwork } from "./record.ts";
-import { type Result, run } from "./run.ts";
 
 /** A lab as it is on this computer. */
 export interface LabState {

@@ -1,7 +1,7 @@
 import type { Problem } from "../model/problem.ts";
+import { parseAddress, rangeAround } from "../model/range.ts";
 import type { HostInputs } from "./host.provider.ts";
 import { nameProblems } from "./names.ts";
-import { addressNumber, rangeAround } from "./range.ts";
 
 /** Everything wrong with the inputs of a host; what a preview does not know yet is left out. */
 export function hostProblems(inputs: Partial<HostInputs>, unknown: ReadonlySet<string>): Problem[] {
@@ -21,8 +21,8 @@ export function hostProblems(inputs: Partial<HostInputs>, unknown: ReadonlySet<s
 function addressProblems(inputs: Partial<HostInputs>, unknown: ReadonlySet<string>): Problem[] {
   const { address = "", prefixLength = 0, gateway = "" } = inputs;
   const problems: Problem[] = [];
-  const number = addressNumber(address);
-  const via = addressNumber(gateway);
+  const number = parseAddress(address);
+  const via = parseAddress(gateway);
   const wrong = (path: string, found: string, remedy: string) => problems.push({ path, found, remedy });
   if (!unknown.has("address") && number === undefined) {
     wrong(
@@ -83,7 +83,7 @@ function hostsProblems(hosts: Record<string, string>): Problem[] {
   return Object.entries(hosts).flatMap(([name, address]) => {
     if (
       /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name) &&
-      (address === undefined || addressNumber(address) !== undefined)
+      (address === undefined || parseAddress(address) !== undefined)
     ) {
       return [];
     }

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { run } from "../local/run.ts";
 import { refuse } from "../model/problem.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { limit } from "./cgroups.ts";
@@ -10,7 +11,6 @@ import { hostDirectory } from "./names.ts";
 import { hostNames, readHost, writeHost } from "./record.ts";
 import { computerProblems, requireLab } from "./requirements.ts";
 import { imageLabel } from "./rootfs.ts";
-import { run } from "./run.ts";
 
 /** Directories that container engines need on a plain filesystem: overlay on overlay fails. */
 export const labDiskBinds: readonly string[] = [

@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
+import { locked } from "../local/lock.ts";
+import { run } from "../local/run.ts";
+import { until } from "../local/until.ts";
 import { groupProcesses, initProcess, limit, makeGroups, removeGroups, unifiedOnly } from "./cgroups.ts";
-import { locked } from "./lock.ts";
 import { hostDirectory, machineName, namespacePath } from "./names.ts";
 import { type HostRecord, lockFile, readHost } from "./record.ts";
 import { imageLabel } from "./rootfs.ts";
-import { run, until } from "./run.ts";
 import { bridge, hasNamespace } from "./wiring.ts";
 
 // systemd's own signal for "power off"; the C library on both sides counts real-time signals from 34.

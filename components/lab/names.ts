@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Problem } from "../model/problem.ts";
 
@@ -58,10 +57,4 @@ export function interfaceName(lab: string): string {
 /** Name of a host among all containers of the computer. The dot keeps `a-b`+`c` and `a`+`b-c` apart. */
 export function machineName(lab: string, host: string): string {
   return `${checked(host)}.${checked(lab)}`;
-}
-
-/** What Spillway caches on this computer: `SPILLWAY_CACHE`, else `spillway` in the user's cache directory. */
-export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  if (environment.SPILLWAY_CACHE) return environment.SPILLWAY_CACHE;
-  return join(environment.XDG_CACHE_HOME || join(environment.HOME || homedir(), ".cache"), "spillway");
 }

@@ -1,12 +1,13 @@
 import { rmdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { locked } from "../local/lock.ts";
 import { type Problem, refuse } from "../model/problem.ts";
+import { parseRange } from "../model/range.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { switchOff, switchOn } from "./forwarding.ts";
-import { locked } from "./lock.ts";
 import { deleteHost } from "./machine.ts";
 import { interfaceName, labDirectory, labsDirectory, nameProblems } from "./names.ts";
-import { computerOf, gatewayOf, labRangeProblems, parseRange } from "./range.ts";
+import { computerOf, gatewayOf, labRangeProblems } from "./range.ts";
 import { hostNames, labNames, lockFile, readNetwork, removeNetworkRecord, writeNetwork } from "./record.ts";
 import { computerProblems, requireLab } from "./requirements.ts";
 import { defaultInterface, isWired, rangeClash, unwire, wire } from "./wiring.ts";

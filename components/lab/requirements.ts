@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { cacheRoot } from "../local/folders.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { cacheDirectory, labsDirectory } from "./names.ts";
+import { labsDirectory } from "./names.ts";
 
 /** Programs the lab runs, and the Debian package that brings each. */
 const programs: Record<string, string> = {
@@ -75,7 +76,7 @@ export function labProblems(computer: Computer = thisComputer()): Problem[] {
       ),
     );
   }
-  for (const place of [labsDirectory, cacheDirectory()]) {
+  for (const place of [labsDirectory, cacheRoot()]) {
     const free = computer.freeGiB(place);
     if (free < neededGiB) {
       problems.push(
@@ -108,7 +109,7 @@ export function requireLab(): void {
 /** What a lab installs or changes on this computer, in words, and how far it is taken back. */
 export function labChanges(): string[] {
   return [
-    `${join(cacheDirectory(), "lab")}: root file systems of lab hosts, about 0.5 GB each, fetched from the Debian mirror that apt is set to. Kept by destroy; delete the folder to get the space back.`,
+    `${join(cacheRoot(), "lab")}: root file systems of lab hosts, about 0.5 GB each, fetched from the Debian mirror that apt is set to. Kept by destroy; delete the folder to get the space back.`,
     `${labsDirectory}/LAB: disks, logs and keys of the hosts of each lab. Removed by destroy.`,
     "/run/netns/spillway-LAB: a network namespace for each lab, with a bridge in it. Removed by destroy.",
     "spw...: an interface on this computer for each lab, with address .254 of the lab's range and a route to it. Removed by destroy.",

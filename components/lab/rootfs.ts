@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { cacheRoot } from "../local/folders.ts";
+import { run } from "../local/run.ts";
+import { wholeFolder } from "../local/whole-folder.ts";
 import type { Context } from "../provider/resource.ts";
 import { configuredMirror } from "./apt-sources.ts";
 import type { ImageInputs } from "./image.provider.ts";
-import { locked } from "./lock.ts";
-import { cacheDirectory } from "./names.ts";
-import { run } from "./run.ts";
 
 /** Raise it when what is done to a root file system below changes: old images are then not used any more. */
 const recipe = 1;
@@ -76,7 +76,7 @@ export function imageDirectory({ suite, packages, mirror }: ImageInputs): string
     mirror,
   });
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
-  return join(cacheDirectory(), "lab", "images", hash);
+  return join(cacheRoot(), "lab", "images", hash);
 }
 
 /** Whether an image was finished: its label is written last. */
@@ -96,37 +96,28 @@ export function imageLabel(directory: string): string | undefined {
 
 /** Path of the root file system with these inputs, built when it is not there whole. */
 export async function ensureImage(context: Context, inputs: ImageInputs): Promise<string> {
-  const directory = imageDirectory(inputs);
-  const rootfs = join(directory, "rootfs");
-  if (isWhole(directory)) return rootfs;
-  const wait = () => context.progress("another process builds this image; waiting for it");
-  await locked(
-    `${directory}.lock`,
-    async () => {
-      if (!isWhole(directory)) await build(context, inputs, directory);
-    },
-    wait,
-  );
-  return rootfs;
+  await wholeFolder({
+    folder: imageDirectory(inputs),
+    look: async (folder) => (isWhole(folder) ? { found: folder } : { damage: "it lacks its label" }),
+    make: (draft) => build(context, inputs, draft),
+    onWait: () => context.progress("another process builds this image; waiting for it"),
+    signal: context.signal,
+  });
+  return join(imageDirectory(inputs), "rootfs");
 }
 
-async function build(context: Context, inputs: ImageInputs, directory: string): Promise<void> {
+async function build(context: Context, inputs: ImageInputs, draft: string): Promise<void> {
   const mirror = inputs.mirror ?? configuredMirror(inputs.suite);
   if (!mirror)
     throw new Error(`apt on this computer has no source for Debian ${inputs.suite}; give the image a mirror`);
-  const draft = `${directory}.draft`;
-  // Whoever left these held the lock before us and is gone.
-  await remove(draft);
-  await remove(directory);
   const rootfs = join(draft, "rootfs");
-  mkdirSync(rootfs, { recursive: true });
+  mkdirSync(rootfs);
   await debootstrap(context, inputs, rootfs, mirror);
   context.progress("cleaning the image");
   await settle(rootfs);
   const label = { built: new Date().toISOString(), suite: inputs.suite, packages: inputs.packages, mirror };
   writeFileSync(join(draft, "image.json"), `${JSON.stringify(label, undefined, 2)}\n`);
   await run(["sync", "--file-system", draft], { timeoutSeconds: 600 });
-  renameSync(draft, directory);
 }
 
 async function debootstrap(
@@ -195,9 +186,4 @@ async function settle(rootfs: string): Promise<void> {
     await rm(inside(path), { recursive: true, force: true });
     await symlink("/dev/null", inside(path));
   }
-}
-
-async function remove(directory: string): Promise<void> {
-  mkdirSync(dirname(directory), { recursive: true });
-  await run(["rm", "--recursive", "--force", "--one-file-system", "--", directory], { timeoutSeconds: 600 });
 }

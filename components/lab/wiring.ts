@@ -1,8 +1,9 @@
 import { existsSync, statfsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
+import { output, run } from "../local/run.ts";
+import { overlap, parseAddress, parseRange, rangeAround } from "../model/range.ts";
 import { interfaceName, interfacePrefix, namespaceName, namespacePath } from "./names.ts";
-import { addressNumber, computerOf, gatewayOf, overlap, parseRange, rangeAround } from "./range.ts";
-import { output, run } from "./run.ts";
+import { computerOf, gatewayOf } from "./range.ts";
 
 /** Bridge of a lab, in its namespace. */
 export const bridge = "br0";
@@ -37,7 +38,7 @@ export async function rangeClash(lab: string, text: string): Promise<string | un
   const links = await json<Link>(["ip", "-json", "address", "show"]);
   for (const { ifname, addr_info = [] } of links.filter((link) => link.ifname !== own)) {
     const clash = addr_info.find(({ family, local, prefixlen }) => {
-      const address = family === "inet" ? addressNumber(local) : undefined;
+      const address = family === "inet" ? parseAddress(local) : undefined;
       return address !== undefined && overlap(range, rangeAround(address, prefixlen));
     });
     if (clash) return `interface ${ifname} with ${clash.local}/${clash.prefixlen}`;

@@ -30,6 +30,12 @@ export function parseRange(text: string): Range | undefined {
   return first % size === 0 ? { first, prefix: Number(prefix), size } : undefined;
 }
 
+/** The range of so many bits that an address is in. */
+export function rangeAround(address: number, prefix: number): Range {
+  const size = 2 ** (32 - prefix);
+  return { first: address - (address % size), prefix, size };
+}
+
 export const formatRange = ({ first, prefix }: Pick<Range, "first" | "prefix">): string =>
   `${formatAddress(first)}/${prefix}`;
 

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { pulumiHome } from "../local/folders.ts";
+import { PLUGIN_LINES } from "./plugin-lines.ts";
 
 /** A value, or any part of it, that may be an output of another resource. */
 export type DeepInput<T> = pulumi.Input<
@@ -32,11 +33,6 @@ export abstract class PluginResource extends pulumi.CustomResource {
 }
 
 const EXECUTABLE = "pulumi-resource-spillway";
-
-/** The three lines of `Pulumi.yaml` by which the engine finds the plugin. */
-export const PLUGIN_LINES = `plugins:
-  providers:
-    - { name: spillway, path: node_modules/spillway/bin }`;
 
 let found = false;
 
@@ -74,6 +70,6 @@ function onPath(): boolean {
 }
 
 function installed(): boolean {
-  const folder = join(process.env.PULUMI_HOME ?? join(homedir(), ".pulumi"), "plugins");
+  const folder = join(pulumiHome(), "plugins");
   return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("resource-spillway-v"));
 }

@@ -1,147 +1,50 @@
-import * as grpc from "@grpc/grpc-js";
-import engineService from "@pulumi/pulumi/proto/engine_grpc_pb.js";
-import engineMessages from "@pulumi/pulumi/proto/engine_pb.js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
-import service from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
-import status from "@pulumi/pulumi/proto/status_pb.js";
-import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { describe } from "../model/problem.ts";
 import { differenceOf, firstName } from "./difference.ts";
-import type { Context, Difference, Existing, ResourceType } from "./resource.ts";
+import { type Message, type Methods, ProviderProtocol } from "./protocol.ts";
+import type { Context, Existing, ResourceType } from "./resource.ts";
+import { checked, configured, differs, Kept, messageOf } from "./responses.ts";
 import { fromStruct, toStruct, UNKNOWN, unknownNames } from "./wire.ts";
 
 type Type = ResourceType<object, object>;
-type Call<Request> = grpc.ServerUnaryCall<Request, unknown>;
-type Handler<Request, Response> = (request: Request) => Promise<Response> | Response;
 
 /** Marks a resource whose create did not come to its end: the next update resumes it, a delete clears it. */
 const UNFINISHED = "unfinished";
 
-/** A create that stopped half-way, told to the engine with what it needs to go on or to take it back. */
-class Unfinished extends Error {
-  readonly id: string;
-  readonly properties: Struct;
-
-  constructor(cause: unknown, id: string, properties: Struct) {
-    super(messageOf(cause));
-    this.id = id;
-    this.properties = properties;
-  }
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** The plugin's side of Pulumi's resource provider protocol, for the types given. */
-export class PluginServer {
+export class PluginServer extends ProviderProtocol {
   readonly #types: ReadonlyMap<string, Type>;
-  readonly #version: string;
-  readonly #abort = new AbortController();
-  #engine: InstanceType<typeof engineService.EngineClient> | undefined;
-  #running = 0;
 
   constructor(types: readonly Type[], version: string, engineAddress: string | undefined) {
+    super("spillway", version, engineAddress);
     this.#types = new Map(types.map((type) => [type.token, type]));
-    this.#version = version;
-    if (engineAddress) this.#connect(engineAddress);
   }
 
-  /** Starts to listen on loopback and resolves with the port. */
-  async listen(): Promise<number> {
-    const server = new grpc.Server({
-      "grpc.max_receive_message_length": -1,
-      "grpc.max_send_message_length": -1,
-    });
-    // The typings leave the service's definition out.
-    const { ResourceProviderService } = service as unknown as Record<string, grpc.ServiceDefinition>;
-    server.addService(ResourceProviderService!, this.#implementation());
-    return new Promise((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      );
-    });
-  }
-
-  /** Asks running operations to stop at their next safe point; true when none is running. */
-  interrupt(): boolean {
-    this.#abort.abort(new Error("interrupted"));
-    return this.#running === 0;
-  }
-
-  #implementation(): grpc.UntypedServiceImplementation {
+  protected override methods(): Methods {
     return {
-      handshake: this.#unary((request: InstanceType<typeof messages.ProviderHandshakeRequest>) =>
-        this.#handshake(request),
-      ),
-      attach: this.#unary((request: InstanceType<typeof plugin.PluginAttach>) => {
-        this.#connect(request.getAddress());
-        return new empty.Empty();
-      }),
-      getPluginInfo: this.#unary(() => {
-        const info = new plugin.PluginInfo();
-        info.setVersion(this.#version);
-        return info;
-      }),
-      getSchema: this.#unary(() => {
-        const response = new messages.GetSchemaResponse();
-        response.setSchema(JSON.stringify({ name: "spillway", version: this.#version }));
+      handshake: () => {
+        const response = new messages.ProviderHandshakeResponse();
+        response.setAcceptSecrets(false);
         return response;
-      }),
-      checkConfig: this.#unary((request: InstanceType<typeof messages.CheckRequest>) => {
-        const response = new messages.CheckResponse();
-        response.setInputs(request.getNews());
-        return response;
-      }),
-      diffConfig: this.#unary(() => new messages.DiffResponse()),
-      configure: this.#unary(() => {
-        const response = new messages.ConfigureResponse();
-        response.setSupportspreview(true);
-        // Secrets arrive unwrapped; the engine marks the outputs of the same name again.
-        response.setAcceptsecrets(false);
-        return response;
-      }),
-      check: this.#unary((request: InstanceType<typeof messages.CheckRequest>) => this.#check(request)),
-      diff: this.#unary((request: InstanceType<typeof messages.DiffRequest>) => this.#diff(request)),
-      create: this.#unary((request: InstanceType<typeof messages.CreateRequest>) => this.#create(request)),
-      read: this.#unary((request: InstanceType<typeof messages.ReadRequest>) => this.#read(request)),
-      update: this.#unary((request: InstanceType<typeof messages.UpdateRequest>) => this.#update(request)),
-      delete: this.#unary((request: InstanceType<typeof messages.DeleteRequest>) => this.#delete(request)),
-      cancel: this.#unary(() => {
-        this.interrupt();
-        return new empty.Empty();
-      }),
+      },
+      checkConfig: (request: Message<typeof messages.CheckRequest>) => checked(request.getNews()),
+      diffConfig: () => new messages.DiffResponse(),
+      configure: () => configured(),
+      check: (request: Message<typeof messages.CheckRequest>) => this.#check(request),
+      diff: (request: Message<typeof messages.DiffRequest>) => this.#diff(request),
+      create: (request: Message<typeof messages.CreateRequest>) => this.#create(request),
+      read: (request: Message<typeof messages.ReadRequest>) => this.#read(request),
+      update: (request: Message<typeof messages.UpdateRequest>) => this.#update(request),
+      delete: (request: Message<typeof messages.DeleteRequest>) => this.#delete(request),
     };
-  }
-
-  #unary<Request, Response>(handle: Handler<Request, Response>) {
-    return (call: Call<Request>, callback: grpc.sendUnaryData<Response>) => {
-      this.#running++;
-      Promise.resolve()
-        .then(() => handle(call.request))
-        .finally(() => this.#running--)
-        .then(
-          (response) => callback(null, response),
-          (error: unknown) => callback(serviceError(error)),
-        );
-    };
-  }
-
-  #connect(address: string): void {
-    this.#engine = new engineService.EngineClient(address, grpc.credentials.createInsecure());
-  }
-
-  #handshake(_request: InstanceType<typeof messages.ProviderHandshakeRequest>) {
-    const response = new messages.ProviderHandshakeResponse();
-    response.setAcceptSecrets(false);
-    return response;
   }
 
   #type(urn: string): Type {
     const token = urn.split("::")[2]?.split("$").at(-1) ?? "";
     const type = this.#types.get(token);
-    if (!type) throw new Error(`the plugin spillway ${this.#version} has no resource type "${token}"`);
+    if (!type) throw new Error(`the plugin spillway ${this.version} has no resource type "${token}"`);
     return type;
   }
 
@@ -150,51 +53,34 @@ export class PluginServer {
       urn,
       preview,
       timeoutSeconds,
-      signal: this.#abort.signal,
-      progress: (message) => this.#log(urn, message, { ephemeral: true }),
-      warn: (message) => this.#log(urn, message, { warning: true }),
+      signal: this.signal,
+      progress: (message) => this.log?.progress(urn, message),
+      warn: (message) => this.log?.warn(urn, message),
     };
   }
 
-  #log(urn: string, message: string, options: { ephemeral?: boolean; warning?: boolean }): void {
-    const request = new engineMessages.LogRequest();
-    const { INFO, WARNING } = engineMessages.LogSeverity;
-    request.setSeverity(options.warning ? WARNING : INFO);
-    request.setUrn(urn);
-    request.setMessage(message);
-    request.setEphemeral(options.ephemeral ?? false);
-    // A lost progress line is no reason to fail.
-    this.#engine?.log(request, () => {});
-  }
-
-  #check(request: InstanceType<typeof messages.CheckRequest>) {
-    const response = new messages.CheckResponse();
+  #check(request: Message<typeof messages.CheckRequest>) {
     const type = this.#type(request.getUrn());
     const inputs = fromStruct(request.getNews(), { unknown: "drop" });
     const problems = type.check?.(inputs, unknownNames(request.getNews())) ?? [];
-    response.setInputs(request.getNews());
-    response.setFailuresList(
-      problems.map((problem) => {
-        const failure = new messages.CheckFailure();
-        failure.setProperty(firstName(problem.path));
-        failure.setReason(describe(problem));
-        return failure;
-      }),
+    return checked(
+      request.getNews(),
+      problems.map((problem) => [firstName(problem.path), describe(problem)] as const),
     );
-    return response;
   }
 
-  #diff(request: InstanceType<typeof messages.DiffRequest>) {
+  #diff(request: Message<typeof messages.DiffRequest>) {
     const type = this.#type(request.getUrn());
     const old = existing(request.getId(), request.getOldInputs(), request.getOlds());
     const inputs = fromStruct(request.getNews(), { unknown: "keep" });
     const difference =
       type.diff?.(old, inputs) ?? differenceOf(old.inputs, inputs, { replaceOn: type.replaceOn });
     if (!type.update) difference.replace = difference.paths;
-    return diffResponse(difference);
+    const { paths, replace = [], deleteBeforeReplace = true } = difference;
+    return differs({ paths, replace, deleteBeforeReplace });
   }
 
-  async #create(request: InstanceType<typeof messages.CreateRequest>) {
+  async #create(request: Message<typeof messages.CreateRequest>) {
     const type = this.#type(request.getUrn());
     const response = new messages.CreateResponse();
     const context = this.#context(request.getUrn(), request.getPreview(), request.getTimeout());
@@ -224,11 +110,11 @@ export class PluginServer {
     } catch (error) {
       const id = type.unfinishedId?.(inputs);
       if (id === undefined) throw error;
-      throw new Unfinished(error, id, toStruct({ ...inputs, [UNFINISHED]: true }, type.secret));
+      throw new Kept(messageOf(error), id, toStruct({ ...inputs, [UNFINISHED]: true }, type.secret));
     }
   }
 
-  async #read(request: InstanceType<typeof messages.ReadRequest>) {
+  async #read(request: Message<typeof messages.ReadRequest>) {
     const type = this.#type(request.getUrn());
     const old = existing(request.getId(), request.getInputs(), request.getProperties());
     const response = new messages.ReadResponse();
@@ -243,7 +129,7 @@ export class PluginServer {
     return response;
   }
 
-  async #update(request: InstanceType<typeof messages.UpdateRequest>) {
+  async #update(request: Message<typeof messages.UpdateRequest>) {
     const type = this.#type(request.getUrn());
     const response = new messages.UpdateResponse();
     const old = existing(request.getId(), request.getOldInputs(), request.getOlds());
@@ -262,7 +148,7 @@ export class PluginServer {
     return response;
   }
 
-  async #delete(request: InstanceType<typeof messages.DeleteRequest>) {
+  async #delete(request: Message<typeof messages.DeleteRequest>) {
     const type = this.#type(request.getUrn());
     const old = existing(request.getId(), request.getOldInputs(), request.getProperties());
     await type.delete(this.#context(request.getUrn(), false, request.getTimeout()), old);
@@ -284,41 +170,4 @@ function existing(
     inputs: plainInputs,
     outputs: Object.fromEntries(outputs.filter(([name]) => !(name in plainInputs))),
   };
-}
-
-function diffResponse(difference: Difference) {
-  const response = new messages.DiffResponse();
-  const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
-  const replaces = difference.replace ?? [];
-  response.setChanges(difference.paths.length > 0 ? DIFF_SOME : DIFF_NONE);
-  response.setDiffsList([...new Set(difference.paths.map(firstName))]);
-  response.setReplacesList([...new Set(replaces.map(firstName))]);
-  response.setDeletebeforereplace(replaces.length > 0 && (difference.deleteBeforeReplace ?? true));
-  response.setHasdetaileddiff(true);
-  for (const path of difference.paths) {
-    const detail = new messages.PropertyDiff();
-    const { UPDATE, UPDATE_REPLACE } = messages.PropertyDiff.Kind;
-    detail.setKind(replaces.includes(path) ? UPDATE_REPLACE : UPDATE);
-    detail.setInputdiff(true);
-    response.getDetaileddiffMap().set(path, detail);
-  }
-  return response;
-}
-
-function serviceError(error: unknown): Partial<grpc.StatusObject> {
-  const metadata = new grpc.Metadata();
-  if (error instanceof Unfinished) {
-    const detail = new messages.ErrorResourceInitFailed();
-    detail.setId(error.id);
-    detail.setProperties(error.properties);
-    detail.setReasonsList([error.message]);
-    const packed = new any.Any();
-    packed.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-    const details = new status.Status();
-    details.setCode(grpc.status.UNKNOWN);
-    details.setMessage(error.message);
-    details.addDetails(packed);
-    metadata.add("grpc-status-details-bin", Buffer.from(details.serializeBinary()));
-  }
-  return { code: grpc.status.UNKNOWN, details: messageOf(error), metadata };
 }

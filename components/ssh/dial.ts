@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ServerHostKeyAlgorithm } from "ssh2";
 import type { Endpoint } from "../model/connection.ts";
 import type { Context } from "../provider/resource.ts";
-import { ConnectionError, messageOf } from "./error.ts";
+import { ConnectionError, HostError, messageOf } from "./error.ts";
 
 const attempts = 5;
 const keepaliveMilliseconds = 5_000;
@@ -65,7 +65,7 @@ interface Attempt {
 function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Client> {
   const step = "connecting";
   const where = `${endpoint.user ?? "root"}@${endpoint.address}:${endpoint.port ?? 22}`;
-  const fatal = (reason: string) => new ConnectionError(host, step, reason, false);
+  const fatal = (reason: string) => new ConnectionError(host, step, reason, "refused");
   let pinned: PinnedKey;
   try {
     pinned = parseHostKey(endpoint.hostKey ?? "");
@@ -96,7 +96,10 @@ function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Cl
             `${where} has no host key of the pinned type ${pinned.algorithms.join(", ")}; pin one that it has`,
           ),
         );
-      } else reject(new ConnectionError(host, step, `${where} did not answer: ${messageOf(error)}`, true));
+      } else
+        reject(
+          new ConnectionError(host, step, `${where} did not answer: ${messageOf(error)}`, "unreachable"),
+        );
     };
     client.once("ready", () => {
       client.removeAllListeners("error");
@@ -141,12 +144,13 @@ export interface Dial {
 /** Connects with pinned key; a host that does not answer is tried five times over some eight seconds. */
 export async function dial({ through, ...target }: Dial, context: Context): Promise<Client> {
   for (let attempt = 1; ; attempt++) {
-    context.signal.throwIfAborted();
+    if (context.signal.aborted) throw new HostError(target.host, "connecting", "interrupted; run again");
     try {
       return await dialOnce({ ...target, through: await through?.() });
     } catch (error) {
-      if (!(error instanceof ConnectionError) || !error.transient) throw error;
-      if (attempt >= attempts) throw new ConnectionError(target.host, error.step, error.reason, false);
+      if (!(error instanceof ConnectionError) || !error.transient || attempt >= attempts) throw error;
+      // A bastion that does not answer was tried five times itself.
+      if (error.host !== target.host && error.failure === "unreachable") throw error;
       context.progress(`${target.host}: try ${attempt + 1} of ${attempts} to connect`);
       await sleep(500 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
     }

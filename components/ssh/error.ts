@@ -22,16 +22,37 @@ export class HostError extends Error {
   }
 }
 
+/**
+ * Why there is no connection: the host did not answer (`unreachable`), answered but may not be
+ * talked to, as with a wrong host key (`refused`), or was there and went away (`lost`).
+ */
+export type ConnectionFailure = "unreachable" | "refused" | "lost";
+
 /** No answer came: the host, the network or sshd went away before or during the work. */
 export class ConnectionError extends HostError {
-  /** True when another try may succeed. */
-  readonly transient: boolean;
+  readonly failure: ConnectionFailure;
 
-  constructor(host: string, step: string, reason: string, transient: boolean) {
+  constructor(host: string, step: string, reason: string, failure: ConnectionFailure) {
     super(host, step, reason);
     this.name = "ConnectionError";
-    this.transient = transient;
+    this.failure = failure;
   }
+
+  /** True when another try may succeed without any change. */
+  get transient(): boolean {
+    return this.failure !== "refused";
+  }
+}
+
+/** What to do when sudo, not the work, failed; nothing otherwise. */
+export function sudoAdvice(stderr: string): string | undefined {
+  if (/sudo:.*password is required|not in the sudoers/.test(stderr)) {
+    return "sudo wants a password; let the account run sudo without one";
+  }
+  if (/sudo: (not found|command not found)|sudo: No such file/.test(stderr)) {
+    return "sudo is not installed; install it, or log in as root";
+  }
+  return undefined;
 }
 
 export function messageOf(error: unknown): string {

@@ -10,6 +10,7 @@ import { inputsAsFound } from "./state/found.ts";
 import { type Facts, observation, parseFacts } from "./state/observe.ts";
 import { type Plan, planBase, planState } from "./state/plan.ts";
 import { type Wanted, wantedOf } from "./state/wanted.ts";
+import { orGiveUp } from "./unreachable.ts";
 
 async function observe(session: Session, wanted: Wanted, context: Context): Promise<Facts> {
   return parseFacts(wanted, await session.run(observation(wanted), context));
@@ -137,13 +138,13 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
   delete: (context, old: Existing<HostStateArgs, HostStateOutputs>) => {
     const { connection, name } = old.inputs;
     const nothing = wantedOf({ connection, name });
-    return inTurn(connection, () =>
+    const takeBack = () =>
       onHost(connection, context, async (session) => {
         const facts = await observe(session, nothing, context);
         if (!facts.ledgers.has(name)) return;
         const plan = planState(nothing, facts, facts.ledgers.get(name)?.urn ?? context.urn);
         await perform(session, name, [...plan.first, ...plan.last, { verb: "forget" }], context);
-      }),
-    );
+      });
+    return inTurn(connection, () => orGiveUp(context, takeBack));
   },
 };

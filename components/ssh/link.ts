@@ -1,9 +1,11 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { ConnectionError, HostError, messageOf } from "./error.ts";
 
 /** sshd's `MaxSessions` is 10; one is the lock's, one stays free. */
 const channelLimit = 8;
+const openAttempts = 50;
 const stdoutLimit = 256 * 1024 * 1024;
 const stderrTail = 8 * 1024;
 
@@ -45,7 +47,7 @@ export class Link {
     this.#onLost = new Promise((_, reject) => {
       client.once("close", () => {
         this.#lost = true;
-        reject(new ConnectionError(host, "connection", "it was lost", true));
+        reject(new ConnectionError(host, "connection", "it was lost", "lost"));
       });
     });
     this.#onLost.catch(() => {});
@@ -107,12 +109,12 @@ export class Link {
       call();
     } catch (error) {
       // ssh2 throws at once when the socket is gone already.
-      reject(new ConnectionError(this.host, step, messageOf(error), true));
+      reject(new ConnectionError(this.host, step, messageOf(error), "lost"));
     }
   }
 
   async #open(command: string, step: string): Promise<ClientChannel> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const opened = new Promise<ClientChannel>((resolve, reject) => {
         this.#guarded(step, reject, () =>
           this.#client.exec(command, (error, channel) =>
@@ -125,13 +127,15 @@ export class Link {
         return await Promise.race([opened, this.#onLost]);
       } catch (error) {
         if (error instanceof ConnectionError) throw error;
-        if (this.#lost) throw new ConnectionError(this.host, step, "the connection was lost", true);
+        if (this.#lost) throw new ConnectionError(this.host, step, "the connection was lost", "lost");
         // An sshd with a lower MaxSessions: make do with what it gave.
-        if (!/open failure/i.test(messageOf(error)) || this.#active <= 1) {
+        if (!/open failure/i.test(messageOf(error)) || attempt === openAttempts) {
           throw new HostError(this.host, step, `sshd opened no channel: ${messageOf(error)}`);
         }
         this.#limit = Math.max(1, this.#active - 1);
         this.#leave();
+        // sshd forgets a session only some time after its channel was closed.
+        await sleep(100);
         await this.#enter();
       }
     }
@@ -179,7 +183,8 @@ export class Link {
       channel.on("close", () => {
         clearTimeout(deadline);
         signal?.removeEventListener("abort", stop);
-        if (exit === undefined) reject(new ConnectionError(this.host, step, "the connection was lost", true));
+        if (exit === undefined)
+          reject(new ConnectionError(this.host, step, "the connection was lost", "lost"));
         else resolve({ exitCode: exit.code, stdout: Buffer.concat(stdout), stderr: stderr.toString("utf8") });
       });
       work.feed(channel);

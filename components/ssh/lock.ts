@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import type { Context } from "../provider/resource.ts";
-import { HostError, messageOf } from "./error.ts";
+import { HostError, messageOf, sudoAdvice } from "./error.ts";
 import type { Link } from "./link.ts";
 import { renderAttended, runDirectory } from "./script.ts";
 
@@ -117,5 +117,5 @@ function refusal(exitCode: number | undefined, stderr: string): string {
   }
   if (exitCode === 76)
     return "a script of a lost connection is still running; wait for it to end and run again";
-  return stderr.trim() || `exit code ${exitCode}`;
+  return (sudoAdvice(stderr) ?? stderr.trim()) || `exit code ${exitCode}`;
 }

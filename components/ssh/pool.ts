@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Connection, Endpoint } from "../model/connection.ts";
 import type { Context } from "../provider/resource.ts";
 import { dial } from "./dial.ts";
+import { ConnectionError, messageOf } from "./error.ts";
 import { Link } from "./link.ts";
 import { takeLock } from "./lock.ts";
 
@@ -55,7 +56,16 @@ function entryOf(connection: Connection, context: Context): Entry {
   const name = `${host}'s bastion ${bastion.address}`;
   const through = async () => {
     const link = await share(name, bastion, dialTimeout, context).link;
-    return link.forward(connection.address, connection.port ?? 22);
+    const { address, port = 22 } = connection;
+    return link.forward(address, port).catch((error: unknown) => {
+      if (error instanceof ConnectionError) throw error;
+      throw new ConnectionError(
+        host,
+        "connecting",
+        `through ${bastion.address}: ${messageOf(error)}`,
+        "unreachable",
+      );
+    });
   };
   return share(host, connection, dialTimeout, context, through);
 }

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "../model/connection.ts";
 import type { Context } from "../provider/resource.ts";
-import { ConnectionError, HostError, messageOf } from "./error.ts";
+import { ConnectionError, HostError, messageOf, sudoAdvice } from "./error.ts";
 import type { Answer, Exec, Link } from "./link.ts";
 import { asRoot, linkTo, lockedLinkTo } from "./pool.ts";
 import { redact, renderDelivery, type Script } from "./script.ts";
@@ -18,7 +18,7 @@ export type { Step } from "./step.ts";
 /** How often work is done again after its connection was lost. */
 const retries = 2;
 const stepRetries = 10;
-const progressMilliseconds = 500;
+const progressMilliseconds = 2000;
 
 export interface UploadOptions {
   /** Octal, such as `0755`. */
@@ -124,7 +124,8 @@ class HostSession implements Session {
     });
     if (answer.exitCode !== 0) {
       const local = await localProblem(localPath, sha256);
-      const reason = local ?? (answer.stderr.trim() || `exit code ${answer.exitCode}`);
+      const reason =
+        local ?? sudoAdvice(answer.stderr) ?? (answer.stderr.trim() || `exit code ${answer.exitCode}`);
       throw new HostError(this.connection.host, name, reason, answer.exitCode, answer.stderr);
     }
     return said !== "have\n";
@@ -178,7 +179,7 @@ class HostSession implements Session {
       try {
         return await work(await (this.#change ? lockedLinkTo : linkTo)(this.connection, context));
       } catch (error) {
-        if (!(error instanceof ConnectionError) || !error.transient || lost >= times) throw error;
+        if (!(error instanceof ConnectionError) || error.failure !== "lost" || lost >= times) throw error;
         context.progress(`${this.connection.host}: connection lost, trying again`);
         await sleep(200 + Math.random() * 300);
       }
@@ -207,15 +208,8 @@ class HostSession implements Session {
     if (exitCode === 0) return;
     const shown = redact(stderr.trim(), Object.values(script.secretFiles ?? {}));
     const { host } = this.connection;
-    if (/sudo:.*password is required|not in the sudoers/.test(shown)) {
-      throw new HostError(
-        host,
-        name,
-        `sudo wants a password; let the account run sudo without one`,
-        exitCode,
-        shown,
-      );
-    }
+    const advice = sudoAdvice(stderr);
+    if (advice !== undefined) throw new HostError(host, name, advice, exitCode, shown);
     const limit = script.timeoutSeconds ?? this.connection.stepTimeout ?? 600;
     const cause =
       exitCode === 124 || exitCode === 137
@@ -251,7 +245,8 @@ function throttled(show: (line: string) => void): (chunk: Buffer) => void {
   return (chunk) => {
     const lines = (rest + chunk.toString("utf8")).split(/[\r\n]+/);
     rest = (lines.pop() ?? "").slice(-4096);
-    const line = lines.findLast((text) => text.trim() !== "");
+    // Structured logs of what a tool calls say nothing to a person.
+    const line = lines.findLast((text) => text.trim() !== "" && !text.startsWith("{"));
     if (line === undefined || Date.now() - last < progressMilliseconds) return;
     last = Date.now();
     show(line.slice(0, 300));

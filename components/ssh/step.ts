@@ -33,7 +33,7 @@ mv "$dir/code.new" "$dir/code"
 const starter = `
 dir=${stepsDirectory}/$NAME
 unit=spillway-$NAME.service
-mkdir -p -m 0700 ${runDirectory} ${stepsDirectory}
+mkdir -p -m 0700 ${runDirectory}
 exec 7>>${runDirectory}/steps.lock
 running() {
   case $(systemctl show -p ActiveState --value "$unit") in inactive|failed) return 1 ;; esac
@@ -48,6 +48,7 @@ while :; do
   if ! running; then
     if [ "$FIRST" = no ] && ours && [ -e "$dir/started" ] && [ ! -e "$dir/code" ]; then exit 78; fi
     rm -rf "$dir"
+    mkdir -p -m 0700 ${stepsDirectory}
     mkdir -m 0700 "$dir" "$dir/secret"
     ( umask 077; printf %s "$DIGEST" >"$dir/digest"; cp "\${SCRIPT%/*}"/* "$dir/secret/" )
     mv "$dir/secret/SCRIPT" "$dir/secret/RUNNER" "$dir/"
@@ -83,6 +84,8 @@ cat "$dir/out"
 
 const remover = `
 dir=${stepsDirectory}/$NAME
+exec 7>>${runDirectory}/steps.lock
+flock 7
 if [ "$(cat "$dir/digest" 2>/dev/null)" = "$DIGEST" ] && [ -e "$dir/code" ]; then rm -rf "$dir"; fi
 rmdir ${stepsDirectory} 2>/dev/null || :
 `;

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { run } from "../../components/artifacts/command.ts";
 import { request, retry } from "../../components/artifacts/http.ts";
 import type { RegistryAccess } from "../../components/artifacts/skopeo.ts";
+import { output, run } from "../../components/local/run.ts";
 
 /** A real registry on loopback, with TLS and a password. */
 export interface TestRegistry extends RegistryAccess {
@@ -77,7 +77,7 @@ async function certificate(folder: string): Promise<string> {
 
 /** The C library of Debian hashes as htpasswd's bcrypt does. */
 async function passwordFile(folder: string, username: string, password: string): Promise<string> {
-  const hash = await run(["perl", "-e", "print crypt($ENV{PASSWORD}, q($2b$05$abcdefghijklmnopqrstuu))"], {
+  const hash = await output(["perl", "-e", "print crypt($ENV{PASSWORD}, q($2b$05$abcdefghijklmnopqrstuu))"], {
     env: { PASSWORD: password },
   });
   const path = join(folder, "htpasswd");

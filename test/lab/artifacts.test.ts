@@ -7,14 +7,14 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ArtifactsOutputs, artifacts } from "../../components/artifacts/artifacts.provider.ts";
-import { sha256Of } from "../../components/artifacts/cache.ts";
-import { run } from "../../components/artifacts/command.ts";
 import { findBuild, goBuild, goModules } from "../../components/artifacts/go.ts";
 import { type ImageInputs, image } from "../../components/artifacts/image.provider.ts";
 import { artifactList } from "../../components/artifacts/list.ts";
 import { packImage } from "../../components/artifacts/pack.ts";
 import { manifestDigest } from "../../components/artifacts/registry.ts";
 import type { MirrorSource } from "../../components/artifacts/source.ts";
+import { sha256Of } from "../../components/local/cache.ts";
+import { output, run } from "../../components/local/run.ts";
 import type { Context } from "../../components/provider/resource.ts";
 import { startRegistry, type TestRegistry } from "./artifacts-registry.ts";
 
@@ -83,10 +83,8 @@ describe("built artifacts", () => {
   test("have the versions and checksums that they tell", async () => {
     const kubelet = built.binaries.kubelet!;
     expect(await sha256Of(kubelet.path)).toBe(kubelet.sha256);
-    expect((await run([kubelet.path, "--version"])).toString()).toBe("Kubernetes v1.36.3\n");
-    expect((await run([built.binaries.kubeadm!.path, "version", "-o", "short"])).toString()).toBe(
-      "v1.36.3\n",
-    );
+    expect(await output([kubelet.path, "--version"])).toBe("Kubernetes v1.36.3");
+    expect(await output([built.binaries.kubeadm!.path, "version", "-o", "short"])).toBe("v1.36.3");
     const said: string[] = [];
     await run([built.binaries.flanneld!.path, "--version"], { onLine: (line) => said.push(line) });
     expect(said).toEqual(["v0.26.7"]);
@@ -102,7 +100,7 @@ describe("built artifacts", () => {
       "--image-repository",
       "r.example",
     ];
-    const asked = (await run([built.binaries.kubeadm!.path, ...args])).toString().trim().split("\n");
+    const asked = (await output([built.binaries.kubeadm!.path, ...args])).split("\n");
     const ours = list.images.map(({ repository, tag }) => `r.example/${repository}:${tag}`);
     // The tags of etcd and coredns are told to kubeadm by its configuration.
     expect(asked.filter((name) => !/\/(etcd|coredns):/.test(name) && !ours.includes(name))).toEqual([]);
@@ -127,14 +125,12 @@ describe("built artifacts", () => {
 
   test("kube-proxy's image holds an iptables that runs, and no shell", async () => {
     const root = await unpack("kube-proxy");
-    const version = await run(["chroot", root, "/usr/sbin/iptables", "--version"]);
-    expect(version.toString()).toContain("nf_tables");
+    const version = await output(["chroot", root, "/usr/sbin/iptables", "--version"]);
+    expect(version).toContain("nf_tables");
     for (const name of ["iptables-save", "iptables-restore", "ip6tables"]) {
       await run(["chroot", root, `/usr/sbin/${name}`, "--version"]);
     }
-    expect((await run(["chroot", root, "/usr/local/bin/kube-proxy", "--version"])).toString()).toContain(
-      "v1.36.3",
-    );
+    expect(await output(["chroot", root, "/usr/local/bin/kube-proxy", "--version"])).toContain("v1.36.3");
     expect(await readdir(join(root, "usr/bin"))).not.toContain("sh");
   });
 
@@ -442,7 +438,7 @@ async function unpack(name: string): Promise<string> {
 function inside(pid: number, path: string): Promise<string> {
   const program = `fetch("http://127.0.0.1:8080${path}").then((a) => a.text()).then((t) => process.stdout.write(t))`;
   const ask = () => run(["nsenter", `--net=/proc/${pid}/ns/net`, process.execPath, "-e", program]);
-  return eventually(async () => (await ask()).toString());
+  return eventually(async () => (await ask()).bytes.toString());
 }
 
 /** The first answer that is no failure and not `undefined`, within ten seconds. */
@@ -457,8 +453,8 @@ async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
-  const found = await run(["pgrep", "-P", `${pid}`]).catch(() => Buffer.from(""));
-  return found.toString().split("\n").filter(Boolean).map(Number);
+  const found = await output(["pgrep", "-P", `${pid}`]).catch(() => "");
+  return found.split("\n").filter(Boolean).map(Number);
 }
 
 async function commandLines(): Promise<string[]> {

@@ -13,7 +13,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hierarchies } from "../../components/lab/cgroups.ts";
 import * as control from "../../components/lab/control.ts";
 import { type HostInputs, type HostOutputs, host } from "../../components/lab/host.provider.ts";
 import { image, labPackages } from "../../components/lab/image.provider.ts";
@@ -23,6 +22,7 @@ import { type NetworkInputs, type NetworkOutputs, network } from "../../componen
 import { labProblems } from "../../components/lab/requirements.ts";
 import { rangeClash } from "../../components/lab/wiring.ts";
 import type { Context, Existing } from "../../components/provider/resource.ts";
+import { traces } from "./traces.ts";
 
 const execute = promisify(execFile);
 const minutes = 60_000;
@@ -50,7 +50,7 @@ const hosts: Record<string, Machine> = {};
 
 beforeAll(async () => {
   expect(labProblems()).toEqual([]);
-  before = await traces();
+  before = await traces(Object.values(labs));
   const made = await image.create(context(), { suite: "bookworm", packages: [...labPackages] });
   rootfs = made.outputs.path;
   await execute("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(files, "id")]);
@@ -99,16 +99,18 @@ describe("an image", () => {
         execute(process.execPath, [script, ...args], { env: { ...process.env, SPILLWAY_CACHE: cache } });
 
       expect((await build("cancel")).stdout).toContain("cancelled");
-      const [draft] = readdirSync(join(cache, "lab/images")).filter((name) => name.endsWith(".draft"));
-      const whole = join(cache, "lab/images", draft!.replace(".draft", ""));
+      const [lock, ...drafts] = readdirSync(join(cache, "lab/images"));
+      expect(drafts).toEqual([]);
+      const whole = join(cache, "lab/images", lock!.replace(".lock", ""));
       expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(cache);
-      mkdirSync(join(whole, "rootfs/usr"), { recursive: true });
+      for (const half of [whole, `${whole}.draft-killed`])
+        mkdirSync(join(half, "rootfs/usr"), { recursive: true });
 
       const said = (await Promise.all([build(), build()])).map(({ stdout }) => stdout.trim().split("\n"));
       expect(said.map((lines) => lines.at(-1))).toEqual([join(whole, "rootfs"), join(whole, "rootfs")]);
       expect(said.filter((lines) => lines.some((line) => line.startsWith("Retrieving")))).toHaveLength(1);
       expect(existsSync(join(whole, "rootfs/usr/sbin/sshd"))).toBe(true);
-      expect(readdirSync(join(cache, "lab/images")).filter((name) => name.endsWith(".draft"))).toEqual([]);
+      expect(readdirSync(join(cache, "lab/images"))).toHaveLength(2);
     },
     10 * minutes,
   );
@@ -322,7 +324,7 @@ test(
 test(
   "delete leaves mounts, interfaces, control groups, namespaces, processes and files as before",
   async () => {
-    const during = await traces();
+    const during = await traces(Object.values(labs));
     for (const [kind, found] of Object.entries(during)) expect(found, kind).not.toEqual(before[kind]);
     for (const [name, machine] of Object.entries(hosts)) {
       await host.delete(context(), machine);
@@ -336,45 +338,10 @@ test(
     }
     // Ten hosts that no state knows go with their network.
     await control.purge(labs.many);
-    expect(await traces()).toEqual(before);
+    expect(await traces(Object.values(labs))).toEqual(before);
   },
   3 * minutes,
 );
-
-/** Whatever on this computer bears the name of a lab of this run. Other runs may go on beside it. */
-async function traces(): Promise<Record<string, string[]>> {
-  const names = Object.values(labs);
-  const lines = (text: string) =>
-    text.split("\n").filter((line) => names.some((name) => line.includes(name)));
-  const ends = names.map(interfaceName);
-  const commands = readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .map((entry) => {
-      try {
-        return readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
-      } catch {
-        return "";
-      }
-    });
-  const forwarding = readdirSync("/proc/sys/net/ipv4/conf").filter(
-    (name) =>
-      !ends.includes(name) &&
-      readFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "utf8").startsWith("1"),
-  );
-  return {
-    mounts: lines(readFileSync("/proc/self/mounts", "utf8")),
-    interfaces: readdirSync("/sys/class/net").filter((name) => ends.includes(name)),
-    groups: hierarchies().flatMap((top) => names.filter((lab) => existsSync(join(top, "spillway", lab)))),
-    namespaces: existsSync("/run/netns") ? lines(readdirSync("/run/netns").join("\n")) : [],
-    processes: commands.filter((command) => names.some((name) => command.includes(name))),
-    rules: lines((await execute("nft", ["list", "tables"])).stdout),
-    propagation: existsSync("/run/systemd/nspawn/propagate")
-      ? lines(readdirSync("/run/systemd/nspawn/propagate").join("\n"))
-      : [],
-    directories: names.filter((lab) => existsSync(labDirectory(lab))),
-    forwarding,
-  };
-}
 
 async function freeRange(lab: string): Promise<string> {
   for (let third = 0; third < 256; third++) {

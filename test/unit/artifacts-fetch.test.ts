@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { requireTools } from "../../components/artifacts/built.ts";
 import { cached, findEntry } from "../../components/artifacts/cache.ts";
-import { run, type Work } from "../../components/artifacts/command.ts";
 import { download } from "../../components/artifacts/download.ts";
 import { retry } from "../../components/artifacts/http.ts";
 import { artifactList } from "../../components/artifacts/list.ts";
 import { chooseSource } from "../../components/artifacts/source.ts";
+import type { Work } from "../../components/artifacts/work.ts";
 
 const work: Work & { warnings: string[] } = {
   warnings: [],
@@ -212,27 +212,6 @@ async function withPath(path: string, action: () => Promise<void>): Promise<void
     process.env.PATH = before;
   }
 }
-
-test("an absent program is named with what to do", async () => {
-  await expect(run(["no-such-tool-here"])).rejects.toThrow("no-such-tool-here is not installed; install it");
-});
-
-test("a failing program's error has the end of what it said", async () => {
-  await expect(run(["sh", "-c", "echo one >&2; echo two >&2; exit 3"])).rejects.toThrow(
-    "sh ended with 3: one\ntwo",
-  );
-});
-
-test("an abort ends a program, and waits until it has ended", async () => {
-  const abort = new AbortController();
-  setTimeout(() => abort.abort(), 50);
-  const slow = run(["sh", "-c", "trap 'sleep 0.2; exit 1' INT; while :; do sleep 0.05; done"], {
-    signal: abort.signal,
-  });
-  const start = performance.now();
-  await expect(slow).rejects.toThrow("abort");
-  expect(performance.now() - start).toBeGreaterThan(200);
-});
 
 test("an abort ends the tries", async () => {
   const abort = new AbortController();

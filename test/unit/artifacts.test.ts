@@ -3,10 +3,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { artifacts } from "../../components/artifacts/artifacts.provider.ts";
-import { cacheFolder, entryName } from "../../components/artifacts/cache.ts";
-import { duration } from "../../components/artifacts/command.ts";
 import { parseChecksum } from "../../components/artifacts/download.ts";
-import { atLeast, goEntryName, goModules } from "../../components/artifacts/go.ts";
+import { goEntryName, goModules } from "../../components/artifacts/go.ts";
 import { type ImageInputs, image } from "../../components/artifacts/image.provider.ts";
 import {
   artifactList,
@@ -148,26 +146,6 @@ test("a build is named after its flags and architecture", async () => {
   expect(await goEntryName({ ...kubernetes!, ldflags: "-s" }, "amd64")).not.toBe(name);
 });
 
-test.each([
-  ["go1.26.8", "1.26", true],
-  ["go1.27rc1", "1.26", true],
-  ["go2.0", "1.26", true],
-  ["go1.9", "1.26", false],
-  ["devel", "1.26", false],
-])("Go %s is new enough for %s: %s", (found, wanted, expected) => {
-  expect(atLeast(found, wanted)).toBe(expected);
-});
-
-test("the cache follows the environment", () => {
-  expect(cacheFolder({ SPILLWAY_CACHE: "/a", XDG_CACHE_HOME: "/b" })).toBe("/a/artifacts");
-  expect(cacheFolder({ XDG_CACHE_HOME: "/b" })).toBe("/b/spillway/artifacts");
-  expect(cacheFolder({})).toMatch(/\/\.cache\/spillway\/artifacts$/);
-});
-
-test("entries made from different things have different names", () => {
-  expect(entryName("a", "1", ["x"])).not.toBe(entryName("a", "1", ["y"]));
-});
-
 test("a checksum is read alone and as sha256sum writes it", () => {
   const sum = "ab".repeat(32);
   expect(parseChecksum(`${sum}\n`)).toBe(sum);
@@ -221,9 +199,4 @@ test("hostile names of images are refused", () => {
   }
   expect(image.check!(pushed, new Set())).toEqual([]);
   expect(image.check!({}, new Set(["registry", "repository", "tag", "digest"]))).toEqual([]);
-});
-
-test("durations are told in words", () => {
-  expect(duration(7_400)).toBe("7 s");
-  expect(duration(200_000)).toBe("3 min 20 s");
 });

@@ -5,22 +5,9 @@ import { hierarchies } from "../../components/lab/cgroups.ts";
 import { host } from "../../components/lab/host.provider.ts";
 import { hostFiles, hostsFile, resolvConf } from "../../components/lab/host-files.ts";
 import { image } from "../../components/lab/image.provider.ts";
-import {
-  cacheDirectory,
-  hostDirectory,
-  interfaceName,
-  machineName,
-  nameProblems,
-} from "../../components/lab/names.ts";
+import { hostDirectory, interfaceName, machineName, nameProblems } from "../../components/lab/names.ts";
 import { network } from "../../components/lab/network.provider.ts";
-import {
-  addressNumber,
-  addressText,
-  labRangeProblems,
-  overlap,
-  parseRange,
-  rangeAround,
-} from "../../components/lab/range.ts";
+import { labRangeProblems } from "../../components/lab/range.ts";
 import { type Computer, labChanges, labProblems } from "../../components/lab/requirements.ts";
 import { imageDirectory } from "../../components/lab/rootfs.ts";
 import { fence } from "../../components/lab/wiring.ts";
@@ -60,40 +47,12 @@ describe("names", () => {
     );
     expect(machineName("a-b", "c")).not.toBe(machineName("b", "c-a"));
   });
-
-  test("of the cache follow SPILLWAY_CACHE, then XDG, then the home", () => {
-    expect(cacheDirectory({ SPILLWAY_CACHE: "/s", XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/s");
-    expect(cacheDirectory({ XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/x/spillway");
-    expect(cacheDirectory({ HOME: "/h" })).toBe("/h/.cache/spillway");
-  });
 });
 
-describe("ranges", () => {
-  test("read back as written", () => {
-    fc.assert(
-      fc.property(fc.nat(2 ** 32 - 1), (number) => {
-        expect(addressNumber(addressText(number))).toBe(number);
-      }),
-    );
-  });
-
-  test("overlap exactly when one holds the first address of the other", () => {
-    const range = fc.tuple(fc.nat(2 ** 32 - 1), fc.integer({ min: 1, max: 32 }));
-    fc.assert(
-      fc.property(range, range, ([one, long], [other, short]) => {
-        const a = rangeAround(one, long);
-        const b = rangeAround(other, short);
-        const holds =
-          rangeAround(b.first, long).first === a.first || rangeAround(a.first, short).first === b.first;
-        expect(overlap(a, b)).toBe(holds);
-      }),
-    );
-  });
-
+describe("ranges of labs", () => {
   test.each(["10.0.0.1/24", "10.0.0.0/33", "10.0.0/24", "010.0.0.0/24", "10.0.0.0/24/1", "999.0.0.0/24", ""])(
     "are not %j",
     (text) => {
-      expect(parseRange(text)).toBeUndefined();
       expect(labRangeProblems("range", text)).toHaveLength(1);
     },
   );

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { pulumiHome, stateRoot } from "./paths.ts";
+import { pulumiHome, stateRoot } from "../../components/local/folders.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,11 +1,11 @@
 import { dirname, join } from "node:path";
+import { cached, entryAt } from "../../components/local/cache.ts";
+import { cacheRoot } from "../../components/local/folders.ts";
 import { backend } from "./backend.ts";
-import { cached, damage } from "./cache.ts";
 import { buildCli, buildKey, cliVersion } from "./go.ts";
 import { layOutHome } from "./home.ts";
 import { installedPulumi } from "./installed.ts";
 import { downloadOfficial, isReachable } from "./official.ts";
-import { cacheRoot } from "./paths.ts";
 import { type Progress, progressOn } from "./progress.ts";
 
 /** A Pulumi engine ready to run. */
@@ -30,18 +30,18 @@ export async function engine(progress: Progress = progressOn()): Promise<Engine>
   if (installed) return { source: "installed", pulumi: installed.bin };
 
   const official = join(cacheRoot(), "engine", `official-${cliVersion}`);
-  const built = join(cacheRoot(), "engine", `${cliVersion}-${buildKey()}`);
-  if (allowed("official") && (await damage(official)) === undefined) return officialIn(official);
-  if (allowed("built") && (await damage(built)) === undefined) return builtIn(built);
+  const built = join(cacheRoot(), "engine", `built-${cliVersion}-${buildKey()}`);
+  if (allowed("official") && (await entryAt(official))) return officialIn(official);
+  if (allowed("built") && (await entryAt(built))) return builtIn(built);
 
   const say = {
-    broken: (reason: string) => progress.line(`the cached engine is damaged (${reason}): making it anew`),
-    waiting: (pid: number) => progress.line(`process ${pid} is making the engine: waiting for it`),
+    onDamage: (reason: string) => progress.line(`the cached engine is damaged (${reason}): making it anew`),
+    onWait: () => progress.line("another process is making the engine: waiting for it"),
   };
   if (allowed("official") && (await isReachable())) {
     const make = (folder: string) => downloadOfficial(cliVersion, folder, progress);
     try {
-      return officialIn(await cached({ directory: official, make, ...say }));
+      return officialIn((await cached({ folder: official, make, ...say })).folder);
     } catch (error) {
       progress.line(`the official engine could not be fetched (${(error as Error).message})`);
     }
@@ -50,7 +50,7 @@ export async function engine(progress: Progress = progressOn()): Promise<Engine>
     throw new Error(`SPILLWAY_ENGINE=${only}: no such engine to be had here; unset it, or set it to built`);
   if (!only) progress.line("no recent pulumi on PATH, and Pulumi's download host is out of reach");
   const make = (folder: string) => buildCli(join(folder, "bin", "pulumi"), progress);
-  return builtIn(await cached({ directory: built, make, ...say }));
+  return builtIn((await cached({ folder: built, make, ...say })).folder);
 }
 
 /** The environment in which `pulumi` of this engine runs as it does from a terminal. */

@@ -13,7 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { cacheRoot, checkout, pulumiHome } from "./paths.ts";
+import { cacheRoot, pulumiHome } from "../../components/local/folders.ts";
+import { checkout } from "./paths.ts";
 
 /** What a built CLI lacks: launchers that run this checkout's TypeScript with this checkout's Node. */
 const launchers = {

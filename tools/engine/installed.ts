@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { cacheRoot } from "./paths.ts";
+import { cacheRoot } from "../../components/local/folders.ts";
 
 /**
  * Oldest engine taken from PATH. The SDK in package.json is 3.259, released in August 2026, and was

@@ -1,4 +1,5 @@
 import { stderr } from "node:process";
+import { duration } from "../../components/local/duration.ts";
 
 /** Lines of progress with the time so far. */
 export interface Progress {
@@ -8,14 +9,6 @@ export interface Progress {
   status(text: string): void;
   /** Ends a status line. */
   done(): void;
-}
-
-/** Time such as `1m05s`, for people. */
-export function duration(milliseconds: number): string {
-  const seconds = Math.floor(milliseconds / 1000);
-  return seconds < 60
-    ? `${seconds}s`
-    : `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, "0")}s`;
 }
 
 /** Progress on stderr, so that the output of a command stays what the command prints. */

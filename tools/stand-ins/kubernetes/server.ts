@@ -1,15 +1,10 @@
-import * as grpc from "@grpc/grpc-js";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
-import service from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
-import status from "@pulumi/pulumi/proto/status_pb.js";
-import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { firstName } from "../../../components/provider/difference.ts";
+import { type Message, type Methods, ProviderProtocol } from "../../../components/provider/protocol.ts";
+import { checked, configured, differs, Kept } from "../../../components/provider/responses.ts";
 import { fromStruct, toStruct } from "../../../components/provider/wire.ts";
 import { inputProblems, unsupported } from "./check.ts";
 import { NotReady, Objects, type Run } from "./crud.ts";
-import { EngineLog } from "./engine-log.ts";
 import { named } from "./naming.ts";
 import { at, kindOf, type Plain, tokenOf } from "./objects.ts";
 import { changeOf } from "./replacement.ts";
@@ -17,117 +12,52 @@ import { secretFields } from "./secrets.ts";
 import { clusterOf, type Settings, settingsChange, settingsOf, settingsProblems } from "./settings.ts";
 import { decodeYaml } from "./yaml.ts";
 
-type Message<Type extends abstract new (...args: never) => unknown> = InstanceType<Type>;
 type Inputs = Parameters<typeof fromStruct>[0];
 
 const known = (struct: Inputs): Plain => fromStruct(struct, { unknown: "drop" });
 const withUnknown = (struct: Inputs): Plain => fromStruct(struct, { unknown: "keep" });
 
 /** The stand-in's side of Pulumi's resource provider protocol. */
-export class StandIn {
-  readonly #version: string;
-  readonly #abort = new AbortController();
+export class StandIn extends ProviderProtocol {
   /** URNs that this run replaces: in a preview their old object is still in the cluster. */
   readonly #replacing = new Set<string>();
-  #log: EngineLog | undefined;
   #settings: Settings = {};
   #objects: Objects | undefined;
-  #running = 0;
 
   constructor(version: string, engineAddress: string | undefined) {
-    this.#version = version;
-    if (engineAddress) this.#log = new EngineLog(engineAddress);
+    super("kubernetes", version, engineAddress);
   }
 
-  /** Starts to listen on loopback and resolves with the port. */
-  async listen(): Promise<number> {
-    const unlimited = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
-    const server = new grpc.Server(unlimited);
-    // The typings leave the service's definition out.
-    const { ResourceProviderService } = service as unknown as {
-      ResourceProviderService: grpc.ServiceDefinition;
-    };
-    server.addService(ResourceProviderService, this.#implementation());
-    return new Promise((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      );
-    });
-  }
-
-  /** Ends what waits; true when nothing runs. */
-  interrupt(): boolean {
-    this.#abort.abort();
-    return this.#running === 0;
-  }
-
-  #implementation(): grpc.UntypedServiceImplementation {
+  protected override methods(): Methods {
     return {
-      attach: this.#unary((request: Message<typeof plugin.PluginAttach>) => {
-        this.#log = new EngineLog(request.getAddress());
-        return new empty.Empty();
-      }),
-      getPluginInfo: this.#unary(() => {
-        const info = new plugin.PluginInfo();
-        info.setVersion(this.#version);
-        return info;
-      }),
-      getSchema: this.#unary(() => {
-        const response = new messages.GetSchemaResponse();
-        response.setSchema(JSON.stringify({ name: "kubernetes", version: this.#version }));
-        return response;
-      }),
-      checkConfig: this.#unary((request: Message<typeof messages.CheckRequest>) => {
-        const problems = Object.entries(settingsProblems(withUnknown(request.getNews())));
-        return checked(request.getNews(), problems);
-      }),
-      diffConfig: this.#unary((request: Message<typeof messages.DiffRequest>) => {
+      checkConfig: (request: Message<typeof messages.CheckRequest>) =>
+        checked(request.getNews(), Object.entries(settingsProblems(withUnknown(request.getNews())))),
+      diffConfig: (request: Message<typeof messages.DiffRequest>) => {
         const old = withUnknown(request.getOldInputs() ?? request.getOlds());
         return differs({
           ...settingsChange(old, withUnknown(request.getNews())),
           deleteBeforeReplace: false,
         });
-      }),
-      configure: this.#unary((request: Message<typeof messages.ConfigureRequest>) =>
-        this.#configure(request),
-      ),
-      check: this.#unary((request: Message<typeof messages.CheckRequest>) => this.#check(request)),
-      diff: this.#unary((request: Message<typeof messages.DiffRequest>) => this.#diff(request)),
-      create: this.#unary((request: Message<typeof messages.CreateRequest>) => this.#create(request)),
-      read: this.#unary((request: Message<typeof messages.ReadRequest>) => this.#read(request)),
-      update: this.#unary((request: Message<typeof messages.UpdateRequest>) => this.#update(request)),
-      delete: this.#unary((request: Message<typeof messages.DeleteRequest>) => this.#delete(request)),
-      invoke: this.#unary((request: Message<typeof messages.InvokeRequest>) => this.#invoke(request)),
-      call: this.#unary((request: Message<typeof messages.CallRequest>) => refuse(request.getTok())),
-      construct: this.#unary((request: Message<typeof messages.ConstructRequest>) =>
-        refuse(request.getType()),
-      ),
-      cancel: this.#unary(() => {
-        this.interrupt();
-        return new empty.Empty();
-      }),
-    };
-  }
-
-  #unary<Request, Response>(handle: (request: Request) => Promise<Response> | Response) {
-    return (call: grpc.ServerUnaryCall<Request, Response>, callback: grpc.sendUnaryData<Response>) => {
-      this.#running++;
-      Promise.resolve(call.request)
-        .then(handle)
-        .finally(() => this.#running--)
-        .then(
-          (response) => callback(null, response),
-          (error: unknown) => callback(failure(error)),
-        );
+      },
+      configure: (request: Message<typeof messages.ConfigureRequest>) => this.#configure(request),
+      check: (request: Message<typeof messages.CheckRequest>) => this.#check(request),
+      diff: (request: Message<typeof messages.DiffRequest>) => this.#diff(request),
+      create: (request: Message<typeof messages.CreateRequest>) => keeping(this.#create(request)),
+      read: (request: Message<typeof messages.ReadRequest>) => this.#read(request),
+      update: (request: Message<typeof messages.UpdateRequest>) => keeping(this.#update(request)),
+      delete: (request: Message<typeof messages.DeleteRequest>) => this.#delete(request),
+      invoke: (request: Message<typeof messages.InvokeRequest>) => this.#invoke(request),
+      call: (request: Message<typeof messages.CallRequest>) => refuse(request.getTok()),
+      construct: (request: Message<typeof messages.ConstructRequest>) => refuse(request.getType()),
     };
   }
 
   #run(urn: string, timeoutSeconds: number): Run {
     return {
       timeoutSeconds,
-      signal: this.#abort.signal,
-      progress: (message) => this.#log?.progress(urn, message),
-      warn: (message) => this.#log?.warn(urn, message),
+      signal: this.signal,
+      progress: (message) => this.log?.progress(urn, message),
+      warn: (message) => this.log?.warn(urn, message),
     };
   }
 
@@ -139,13 +69,10 @@ export class StandIn {
   #configure(request: Message<typeof messages.ConfigureRequest>) {
     this.#settings = settingsOf(known(request.getArgs()));
     this.#objects = new Objects(clusterOf(this.#settings), this.#settings);
-    this.#log?.info(
-      `a stand-in of Spillway's tools serves as the Kubernetes plugin ${this.#version}, which could not be downloaded; it talks to the real API server`,
+    this.log?.info(
+      `a stand-in of Spillway's tools serves as the Kubernetes plugin ${this.version}, which could not be downloaded; it talks to the real API server`,
     );
-    const response = new messages.ConfigureResponse();
-    response.setSupportspreview(true);
-    // Secrets arrive unwrapped; the engine marks outputs of the same name again.
-    response.setAcceptsecrets(false);
+    const response = configured();
     response.setSupportsAutonamingConfiguration(true);
     return response;
   }
@@ -201,7 +128,7 @@ export class StandIn {
     const response = new messages.ReadResponse();
     const found = await this.#ready().read(request.getId(), kind, known(request.getInputs()));
     if (!found) return response;
-    if (found.unready) throw new Unready(found.unready, found.inputs);
+    if (found.unready) throw kept(found.unready, found.inputs);
     response.setId(request.getId());
     response.setInputs(sealed(found.inputs));
     response.setProperties(sealed(found.outputs));
@@ -240,18 +167,6 @@ export class StandIn {
   }
 }
 
-/** A read of an object that is there but not ready: the engine keeps what was found. */
-class Unready extends Error {
-  readonly notReady: NotReady;
-  readonly inputs: Plain;
-
-  constructor(notReady: NotReady, inputs: Plain) {
-    super(notReady.message);
-    this.notReady = notReady;
-    this.inputs = inputs;
-  }
-}
-
 const sealed = (values: Plain) => toStruct(values, secretFields(values));
 
 function refuse(what: string): never {
@@ -260,55 +175,15 @@ function refuse(what: string): never {
   );
 }
 
-function checked(inputs: Inputs, problems: [property: string, reason: string][]) {
-  const response = new messages.CheckResponse();
-  response.setInputs(inputs);
-  response.setFailuresList(
-    problems.map(([property, reason]) => {
-      const failed = new messages.CheckFailure();
-      failed.setProperty(property);
-      failed.setReason(reason);
-      return failed;
-    }),
-  );
-  return response;
+/** What the engine keeps of an object that is not ready. */
+function kept({ message, id, outputs }: NotReady, inputs?: Plain): Kept {
+  return new Kept(message, id, sealed(outputs), inputs && sealed(inputs));
 }
 
-function differs(change: { paths: string[]; replace: string[]; deleteBeforeReplace: boolean }) {
-  const response = new messages.DiffResponse();
-  const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
-  const { UPDATE, UPDATE_REPLACE } = messages.PropertyDiff.Kind;
-  response.setChanges(change.paths.length > 0 ? DIFF_SOME : DIFF_NONE);
-  response.setDiffsList([...new Set(change.paths.map(firstName))]);
-  response.setReplacesList([...new Set(change.replace.map(firstName))]);
-  response.setDeletebeforereplace(change.deleteBeforeReplace);
-  response.setHasdetaileddiff(true);
-  for (const path of change.paths) {
-    const detail = new messages.PropertyDiff();
-    detail.setKind(change.replace.includes(path) ? UPDATE_REPLACE : UPDATE);
-    detail.setInputdiff(true);
-    response.getDetaileddiffMap().set(path, detail);
+async function keeping<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof NotReady ? kept(error) : error;
   }
-  return response;
-}
-
-function failure(error: unknown): Partial<grpc.StatusObject> {
-  const message = error instanceof Error ? error.message : String(error);
-  const metadata = new grpc.Metadata();
-  const notReady = error instanceof Unready ? error.notReady : error;
-  if (notReady instanceof NotReady) {
-    const detail = new messages.ErrorResourceInitFailed();
-    detail.setId(notReady.id);
-    detail.setProperties(sealed(notReady.outputs));
-    detail.setReasonsList([message]);
-    if (error instanceof Unready) detail.setInputs(sealed(error.inputs));
-    const packed = new any.Any();
-    packed.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-    const details = new status.Status();
-    details.setCode(grpc.status.UNKNOWN);
-    details.setMessage(message);
-    details.addDetails(packed);
-    metadata.add("grpc-status-details-bin", Buffer.from(details.serializeBinary()));
-  }
-  return { code: grpc.status.UNKNOWN, details: message, metadata };
 }

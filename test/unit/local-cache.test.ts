@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { cached } from "../../tools/engine/cache.ts";
+import { cached } from "../../components/local/cache.ts";
 
 let folder: string;
 let directory: string;
@@ -24,7 +24,7 @@ let reasons: string[];
 const content = "a program ".repeat(1000);
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "engine-cache-"));
+  folder = mkdtempSync(join(tmpdir(), "local-cache-"));
   directory = join(folder, "engine", "1.0.0-abc");
   made = 0;
   reasons = [];
@@ -37,10 +37,10 @@ async function make(target: string): Promise<void> {
   writeFileSync(join(target, "bin", "pulumi"), content, { mode: 0o755 });
 }
 
-const get = () => cached({ directory, make, broken: (reason) => reasons.push(reason) });
+const get = () => cached({ folder: directory, make, onDamage: (reason) => reasons.push(reason) });
 const program = () => join(directory, "bin", "pulumi");
 
-describe("a cached engine", () => {
+describe("a cached folder", () => {
   test("is made once and used ever after, at no cost", async () => {
     await get();
     const start = performance.now();
@@ -49,6 +49,15 @@ describe("a cached engine", () => {
     expect(made).toBe(1);
     expect(reasons).toEqual([]);
     expect(readFileSync(program(), "utf8")).toBe(content);
+    expect(Object.keys((await get()).files)).toEqual(["bin/pulumi"]);
+  });
+
+  test("whose manifest knows no modes is whole all the same", async () => {
+    await get();
+    const path = join(directory, "manifest.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/,\s*"mode": \d+/g, ""));
+    await get();
+    expect(made).toBe(1);
   });
 
   const damages: Record<string, () => void> = {
@@ -84,26 +93,19 @@ describe("a cached engine", () => {
       await make(target);
       throw new Error("disk full");
     };
-    await expect(cached({ directory, make: fail })).rejects.toThrow("disk full");
+    await expect(cached({ folder: directory, make: fail })).rejects.toThrow("disk full");
     expect(existsSync(directory)).toBe(false);
-    expect(readdirSync(join(folder, "engine"))).toEqual([]);
+    expect(readdirSync(join(folder, "engine"))).toEqual(["1.0.0-abc.lock"]);
     await get();
     expect(readFileSync(program(), "utf8")).toBe(content);
   });
 
   test("is made in spite of the lock and the half-made folder of a killed run", async () => {
-    mkdirSync(`${directory}.new-4194999-dead/bin`, { recursive: true });
-    writeFileSync(`${directory}.lock`, "4194999 12345");
+    mkdirSync(`${directory}.draft-dead/bin`, { recursive: true });
+    writeFileSync(`${directory}.lock`, "");
     await get();
     expect(made).toBe(1);
-    expect(readdirSync(join(folder, "engine"))).toEqual(["1.0.0-abc"]);
-  });
-
-  test("is not taken from a process that lives, whose id alone proves nothing", async () => {
-    mkdirSync(join(folder, "engine"), { recursive: true });
-    writeFileSync(`${directory}.lock`, `${process.pid} 1`);
-    await get();
-    expect(made).toBe(1);
+    expect(readdirSync(join(folder, "engine"))).toEqual(["1.0.0-abc", "1.0.0-abc.lock"]);
   });
 
   test("is made once by several callers at the same time", async () => {
@@ -112,12 +114,12 @@ describe("a cached engine", () => {
   });
 
   test("is made once by several processes at the same time", async () => {
-    const module = JSON.stringify(new URL("../../tools/engine/cache.ts", import.meta.url).href);
+    const module = JSON.stringify(new URL("../../components/local/cache.ts", import.meta.url).href);
     const script = `
       const { cached } = await import(${module});
       const { appendFileSync, writeFileSync } = await import("node:fs");
       await cached({
-        directory: ${JSON.stringify(directory)},
+        folder: ${JSON.stringify(directory)},
         async make(target) {
           appendFileSync(${JSON.stringify(join(folder, "log"))}, "made\\n");
           await new Promise((resolve) => setTimeout(resolve, 300));
@@ -127,7 +129,7 @@ describe("a cached engine", () => {
     const codes = await Promise.all([1, 2, 3].map(() => run(["--input-type=module", "-e", script])));
     expect(codes).toEqual([0, 0, 0]);
     expect(readFileSync(join(folder, "log"), "utf8")).toBe("made\n");
-    expect(readdirSync(join(folder, "engine"))).toEqual(["1.0.0-abc"]);
+    expect(readdirSync(join(folder, "engine"))).toEqual(["1.0.0-abc", "1.0.0-abc.lock"]);
   });
 });
 

@@ -1,0 +1,16 @@
+# Runs a program of this package with a Node that is new enough: `entry` is its path below the
+# package, `name` what to call it in the error.
+package=$(dirname -- "$bin")
+
+# Prints nothing and fails when there is no such program or it is older than Node 22.
+is_recent() {
+  [ -x "$(command -v "$1")" ] && "$1" -e 'process.exit(parseInt(process.versions.node, 10) >= 22 ? 0 : 1)' 2>/dev/null
+}
+
+for node in node "$package/node_modules/.bin/node" "$package/../.bin/node" "$PWD/node_modules/.bin/node"; do
+  if is_recent "$node"; then
+    exec "$node" "$package/$entry" "$@"
+  fi
+done
+echo "$name: no Node 22 or newer on PATH or in node_modules/.bin; install one, or: npm install node@24" >&2
+exit 1

@@ -1,0 +1,37 @@
+import { type ArtifactRequest, artifactList, describeList, supportedVersions } from "../artifacts/list.ts";
+import { describeMirror } from "../artifacts/mirror.ts";
+import { type Command, noMore, UsageError } from "./usage.ts";
+
+const newest = Object.keys(supportedVersions).at(-1)!;
+
+/** Shows what a platform is made of, without making it. */
+export const showArtifacts: Command = {
+  usage: `  artifacts [--kubernetes ${newest}] [--network bridge|overlay] [--architecture amd64|arm64] [--json]
+      Binaries, packages and images of a platform, and where their makers publish them.
+  artifacts --files URL --images REGISTRY/PATH [...]
+      What a mirror must hold: files, each with a .sha256 beside it, and images.
+`,
+  options: {
+    kubernetes: { type: "string", default: newest },
+    network: { type: "string", default: "bridge" },
+    architecture: { type: "string", default: "amd64" },
+    files: { type: "string" },
+    images: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
+  run({ kubernetes, network, architecture, files, images, json }, words) {
+    noMore(words);
+    // The list refuses what is not of these types.
+    const list = artifactList({ kubernetes, network, architecture } as ArtifactRequest);
+    if (typeof files === "string" && typeof images === "string") {
+      const mirror = describeMirror(list, { kind: "mirror", files, images });
+      return json ? asJson(mirror) : [...mirror.files, ...mirror.images].join("\n");
+    }
+    if (files !== undefined || images !== undefined) {
+      throw new UsageError("a mirror has both: give --files and --images");
+    }
+    return json ? asJson(list) : describeList(list);
+  },
+};
+
+const asJson = (value: object): string => JSON.stringify(value, undefined, 2);

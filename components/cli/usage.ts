@@ -1,0 +1,21 @@
+import type { ParseArgsConfig } from "node:util";
+
+/** What was typed cannot be understood; exit code 2. */
+export class UsageError extends Error {}
+
+/** What `parseArgs` made of the options. */
+export type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+/** One command. */
+export interface Command {
+  /** Its lines in the help. */
+  usage: string;
+  options: NonNullable<ParseArgsConfig["options"]>;
+  /** Returns what is printed. */
+  run(values: Values, words: readonly string[]): string | Promise<string>;
+}
+
+/** Refuses words that a command has no use for. */
+export function noMore(words: readonly string[]): void {
+  if (words.length > 0) throw new UsageError(`${JSON.stringify(words[0])} is one word too many`);
+}

@@ -1,0 +1,214 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as control from "../../components/lab/control.ts";
+import { hostDirectory } from "../../components/lab/names.ts";
+import { type Ended, type Running, Stack } from "./stack.ts";
+
+/** What of the platform a run makes, each with all before it: bare hosts, a registry, a cluster. */
+export type Extent = "hosts" | "registry" | "cluster";
+
+/** How a command on a host goes wrong. */
+export type Mode =
+  /** The connection ends before it runs. */
+  | "before"
+  /** The connection ends after it ran, without its exit code. */
+  | "after"
+  /** The host's power is cut while it runs. */
+  | "power";
+
+export interface Cut {
+  host: string;
+  /** Counts the commands that the host is given by SSH, from 1. */
+  k: number;
+  mode: Mode;
+}
+
+const folder = "/root/faults";
+
+/*
+ * sshd runs this instead of every command. From a cut on it refuses all, as a host does that is gone.
+ * What runs has the connection's own stdin and stdout.
+ */
+const gate = `
+cut() {
+  process=$$
+  until case $(cat "/proc/$process/comm") in sshd*) true ;; *) false ;; esac; do
+    process=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$process/status")
+  done
+  kill -9 "$process"
+  exit 1
+}
+exec 9>>${folder}/lock
+flock 9
+if [ -e ${folder}/cut ]; then cut; fi
+read -r count <${folder}/count
+count=$((count + 1))
+echo "$count" >${folder}/count
+exec 9>&-
+read -r at mode <${folder}/armed
+if [ "$count" != "$at" ]; then exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"; fi
+case $mode in
+  before) : >${folder}/cut; cut ;;
+  after) /bin/sh -c "$SSH_ORIGINAL_COMMAND"; : >${folder}/cut; cut ;;
+  power) : >${folder}/power; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;
+esac
+`;
+
+const install = `
+mkdir -p ${folder}
+cat >${folder}/gate
+echo 0 >${folder}/count
+echo 0 none >${folder}/armed
+echo 'ForceCommand /bin/sh ${folder}/gate' >/etc/ssh/sshd_config.d/faults.conf
+systemctl reload ssh
+`;
+
+/* One fact a line; names only where numbers count packets or time. */
+const inventory = `
+set -f
+places='/etc /usr/local /opt /var/lib/spillway /var/lib/kubelet /var/lib/etcd /var/lib/cni /run/spillway /var/log/pods'
+find $places -xdev ! -type f -printf '%y %p %m %u:%g %l\\n' 2>/dev/null
+find $places -xdev -type f -printf 'f %p %m %u:%g\\n' 2>/dev/null
+find $places -xdev -type f -exec sha256sum {} + 2>/dev/null
+dpkg-query -W -f 'package \${Package} \${db:Status-Status}\\n'
+ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/'
+ip -4 route | sed 's/^/route /'
+iptables-save 2>/dev/null | sed -n 's/^-A/rule -A/p; s/^:\\([^ ]*\\) - .*/chain \\1/p'
+systemctl list-unit-files --state=enabled --no-legend --plain | sed 's/^\\([^ ]*\\).*/enabled \\1/'
+systemctl list-units --state=active,failed --no-legend --plain |
+  sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg)'
+ps -eo comm= | grep -E '^(kube|etcd|coredns|flannel|pause|containerd-shim|hello|docker-reg)' | sed 's/^/process /'
+for key in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables; do sysctl "$key" 2>/dev/null; done
+ctr -n k8s.io images ls -q | sed 's/^/image /'
+ctr -n k8s.io containers ls -q | sed 's/^/container /'
+`;
+
+const program = (lab: string) => `
+import * as pulumi from "@pulumi/pulumi";
+import { KubernetesCluster, Registry, Site } from "spillway/lab";
+
+const extent = process.env.EXTENT;
+const site = new Site("${lab}", { hosts: ["cp1", "w1"] });
+export const connections = pulumi.secret(pulumi.all({ cp1: site.connection("cp1"), w1: site.connection("w1") }));
+if (extent !== "hosts") {
+  const registry = new Registry("registry", { site, host: "cp1" });
+  if (extent === "cluster") {
+    const pools = { general: { hosts: ["w1"] } };
+    new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
+  }
+}
+`;
+
+/** A lab of one control plane and one worker whose SSH commands fail where a test says. */
+export class FaultLab {
+  static readonly hosts = ["cp1", "w1"];
+  readonly lab: string;
+  readonly stack: Stack;
+
+  private constructor(lab: string) {
+    this.lab = lab;
+    this.stack = new Stack({ name: `faults-${lab}`, program: program(lab), labs: [lab] });
+  }
+
+  /** Brings up the bare hosts. */
+  static async make(lab: string): Promise<FaultLab> {
+    const made = new FaultLab(lab);
+    try {
+      await made.succeed("hosts");
+      await Promise.all(FaultLab.hosts.map((host) => made.inside(host, install, gate)));
+      return made;
+    } catch (error) {
+      await made.stack.remove();
+      throw error;
+    }
+  }
+
+  up(extent: Extent): Promise<Ended> {
+    return this.stack.up({ EXTENT: extent });
+  }
+
+  launchUp(extent: Extent, more: string[] = []): Running {
+    return this.stack.launch(["up", "--yes", "--skip-preview", ...more], { EXTENT: extent });
+  }
+
+  /** An `up` that must come to its end. */
+  async succeed(extent: Extent): Promise<Ended> {
+    const ended = await this.up(extent);
+    if (ended.code !== 0) throw new Error(`up to ${extent} failed:\n${ended.text}`);
+    return ended;
+  }
+
+  /** Throws when a preview shows anything to do. */
+  async mustBeSettled(extent: Extent): Promise<void> {
+    const { code, text } = await this.stack.previewNothing({ EXTENT: extent });
+    if (code !== 0) throw new Error(`the preview after a finished up is not empty:\n${text}`);
+  }
+
+  /** Throws unless both nodes are Ready as the API sees them. */
+  async mustBeReady(): Promise<void> {
+    const ask = `KUBECONFIG=/etc/kubernetes/admin.conf kubectl get nodes --no-headers`;
+    const nodes = (await this.inside("cp1", ask)).trim().split("\n");
+    const ready = nodes.filter((node) => / Ready /.test(node));
+    if (ready.length !== FaultLab.hosts.length || nodes.length !== ready.length)
+      throw new Error(`not all nodes are ready:\n${nodes.join("\n")}`);
+  }
+
+  /** Sets the counters to 0 and what happens when one of them gets there. */
+  async arm(cut?: Cut): Promise<void> {
+    await Promise.all(
+      FaultLab.hosts.map((host) => {
+        const armed = cut?.host === host ? `${cut.k} ${cut.mode}` : "0 none";
+        const script = `cd ${folder}; rm -f cut power; echo 0 >count; echo ${armed} >armed`;
+        return this.inside(host, script);
+      }),
+    );
+  }
+
+  async isCut({ host }: Cut): Promise<boolean> {
+    return (await this.inside(host, `[ ! -e ${folder}/cut ] || echo cut`)) !== "";
+  }
+
+  /** Commands that a host was given since it was armed. */
+  async count(host: string): Promise<number> {
+    return Number(await this.inside(host, `cat ${folder}/count`));
+  }
+
+  /** Cuts a host's power at the moment that it asks for it, and boots it again; false when the run ended first. */
+  async powerCutDuring(run: Running, host: string): Promise<boolean> {
+    const asked = join(hostDirectory(this.lab, host), "upper", folder, "power");
+    let over = false;
+    const end = run.end.then(() => {
+      over = true;
+    });
+    while (!over && !existsSync(asked)) await sleep(20);
+    if (over) return false;
+    await control.powerCut(this.lab, host);
+    await control.boot(this.lab, host);
+    await end;
+    return true;
+  }
+
+  /** All that a host shows of us, sorted. */
+  async inventory(host: string): Promise<string[]> {
+    const text = await this.inside(host, inventory);
+    return text.trim().split("\n").sort();
+  }
+
+  /** What differs between an inventory and the host as it is now. */
+  async changesSince(host: string, before: readonly string[]): Promise<string[]> {
+    const now = await this.inventory(host);
+    const [old, fresh] = [new Set(before), new Set(now)];
+    return [
+      ...now.filter((line) => !old.has(line)).map((line) => `+ ${line}`),
+      ...before.filter((line) => !fresh.has(line)).map((line) => `- ${line}`),
+    ];
+  }
+
+  /** Runs shell text on a host, not by SSH. */
+  async inside(host: string, text: string, input?: string): Promise<string> {
+    const { code, stdout, stderr } = await control.exec(this.lab, host, ["/bin/sh", "-c", text], input);
+    if (code !== 0 && stderr !== "") throw new Error(`in ${host}: ${stderr}`);
+    return stdout;
+  }
+}

@@ -1,0 +1,216 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { exec } from "../../components/lab/control.ts";
+import { checkout } from "../../tools/engine/paths.ts";
+import { Stack } from "./stack.ts";
+import { traces } from "./traces.ts";
+
+const lab = "t-local";
+
+// The program that users run, in a lab of another name.
+const program = readFileSync(join(checkout, "stacks", "local.ts"), "utf8").replace(
+  'Site("lab"',
+  `Site("${lab}"`,
+);
+const stack = new Stack({ name: "t-local", program, labs: [lab] });
+
+interface Outputs {
+  kubeconfig: string;
+  nodes: string[];
+  registry: string;
+  sampleUrl: string;
+  artifacts: string[];
+  certificateExpiry: Record<string, string>;
+}
+
+let before: Awaited<ReturnType<typeof traces>>;
+let said = "";
+let outputs: Outputs;
+
+beforeAll(async () => {
+  before = await traces([lab]);
+  const up = await stack.up();
+  said = up.text;
+  expect(up.code, up.text).toBe(0);
+  outputs = await stack.outputs<Outputs>();
+});
+afterAll(() => stack.remove());
+
+const onHost = async (host: string, script: string): Promise<string> => {
+  const { code, stdout, stderr } = await exec(lab, host, ["sh", "-euc", script]);
+  expect(code, `${host}: ${stderr}`).toBe(0);
+  return stdout.trim();
+};
+const kubectl = (words: string) => onHost("cp1", `KUBECONFIG=/etc/kubernetes/admin.conf kubectl ${words}`);
+
+test("a run gives a cluster whose nodes are ready, and says what it is made of", async () => {
+  expect(outputs.nodes).toEqual(["cp1", "w1", "w2"]);
+  const ready = await kubectl(
+    `get nodes -o 'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'`,
+  );
+  expect(ready).toBe("cp1=True w1=True w2=True");
+  expect(outputs.artifacts.join("\n")).toMatch(/kubelet 1\.36/);
+  expect(outputs.kubeconfig).toContain("client-key-data");
+  for (const expiry of Object.values(outputs.certificateExpiry))
+    expect(Date.parse(expiry)).toBeGreaterThan(Date.now());
+});
+
+test("the sample answers by HTTP from this computer, two replicas on two nodes", async () => {
+  const answer = await fetch(outputs.sampleUrl);
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toMatch(/^Hello from hello-/);
+  const nodes = await kubectl("-n hello get pods -o 'jsonpath={.items[*].spec.nodeName}'");
+  expect(nodes.split(" ").sort()).toEqual(["w1", "w2"]);
+});
+
+test("every pod's image is addressed by digest in the site's registry", async () => {
+  const images = await kubectl("get pods -A -o 'jsonpath={.items[*].spec.containers[*].image}'");
+  for (const image of images.split(" ")) {
+    expect(image).toMatch(
+      new RegExp(`^${outputs.registry.replaceAll(".", "\\.")}/[a-z-]+@sha256:[0-9a-f]{64}$`),
+    );
+  }
+});
+
+test.each(["GET", "POST"])("the registry refuses an anonymous %s", async (method) => {
+  const path = method === "GET" ? "/v2/hello/tags/list" : "/v2/hello/blobs/uploads/";
+  expect(await status(method, `https://${outputs.registry}${path}`)).toBe(401);
+});
+
+test("secrets are encrypted in etcd, and requests are logged", async () => {
+  await kubectl("-n default create secret generic canary --from-literal=key=canary-in-etcd");
+  const stored = await kubectl(
+    "-n kube-system exec etcd-cp1 -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt" +
+      " --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key" +
+      " get /registry/secrets/default/canary --print-value-only | head -c 40",
+  );
+  expect(stored).toContain("k8s:enc:secretbox:v1:key1:");
+  const log = await onHost("cp1", 'grep \'"name":"canary"\' /var/log/kubernetes/audit.log | tail -n 1');
+  expect(JSON.parse(log)).toMatchObject({ verb: "create", user: { username: "kubernetes-admin" } });
+  expect(log).not.toContain("canary-in-etcd");
+  await kubectl("-n default delete secret canary");
+});
+
+test("an anonymous request reaches the API's health and no object", async () => {
+  const api = `https://${outputs.registry.split(":")[0]}:6443`;
+  expect(await status("GET", `${api}/readyz`)).toBe(200);
+  expect(await status("GET", `${api}/api/v1/namespaces/kube-system/secrets`)).toBe(401);
+});
+
+test("a run without changes changes nothing, nor does a refresh", async () => {
+  const again = await stack.previewNothing();
+  expect(again.code, again.text).toBe(0);
+  const refresh = await stack.refresh();
+  expect(refresh.code, refresh.text).toBe(0);
+  const preview = await stack.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+});
+
+test("drift on a host is found by refresh, named by path, and repaired by up", async () => {
+  await onHost(
+    "w1",
+    "echo '# by hand' >>/etc/containerd/config.toml; rm /etc/cni/net.d/10-spillway.conflist; systemctl stop kubelet",
+  );
+  expect((await stack.refresh()).code).toBe(0);
+  const preview = await stack.run(["preview", "--diff"]);
+  expect(preview.text).toContain("/etc/containerd/config.toml");
+  expect(preview.text).toContain("/etc/cni/net.d/10-spillway.conflist");
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  expect(
+    await onHost(
+      "w1",
+      "tail -n 1 /etc/containerd/config.toml; systemctl is-active kubelet containerd; ls /etc/cni/net.d",
+    ),
+  ).not.toContain("by hand");
+  const after = await stack.previewNothing();
+  expect(after.code, after.text).toBe(0);
+});
+
+test("no secret shows in output, plain state, command lines, or logs and leftovers of hosts", async () => {
+  const exported = await stack.run(["stack", "export", "--show-secrets"]);
+  const secrets = [...new Set(secretsIn(JSON.parse(exported.stdout)))];
+  expect(secrets.length).toBeGreaterThan(8);
+  const plain: Record<string, string> = {
+    "up's output": said,
+    "the state": filesBelow(stack.folder),
+  };
+  for (const host of ["cp1", "w1", "w2"]) {
+    plain[`${host}: command lines`] = await onHost(
+      host,
+      "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '",
+    );
+    plain[`${host}: log`] = await onHost(host, "journalctl --no-pager -o cat");
+    plain[`${host}: leftovers`] = await onHost(
+      host,
+      "find /run/spillway /tmp /var/tmp -type f -exec cat {} + 2>/dev/null || :",
+    );
+  }
+  const { stdout } = await promisify(execFile)("ps", ["-eo", "args"], { maxBuffer: 64 * 1024 * 1024 });
+  plain["command lines here"] = stdout;
+  const found = Object.entries(plain).flatMap(([where, text]) =>
+    secrets
+      .filter((secret) => text.includes(secret))
+      .map((secret) => `${where}: a secret of ${secret.length} characters, ${secret.slice(0, 12)}...`),
+  );
+  expect(found).toEqual([]);
+});
+
+test("destroy leaves nothing on this computer", async () => {
+  const destroy = await stack.destroy();
+  expect(destroy.code, destroy.text).toBe(0);
+  await sleep(500);
+  expect(await traces([lab])).toEqual(before);
+});
+
+/** Status of an answer, whoever signed the certificate: who may ask is the question here. */
+function status(method: string, url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, rejectUnauthorized: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+/** Every secret text of a state, and for longer ones of several lines each line that tells something. */
+function secretsIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  if ("plaintext" in value) return texts(JSON.parse(String(value.plaintext)));
+  return Object.values(value).flatMap(secretsIn);
+}
+
+/** Texts in which only a key, password or hash can be; a connection's address is no secret. */
+function texts(value: unknown): string[] {
+  if (typeof value === "object" && value !== null) {
+    return Object.entries(value).flatMap(([key, item]) => (PUBLIC.has(key) ? [] : texts(item)));
+  }
+  if (typeof value !== "string") return [];
+  // A private key ends with its public half, which is public.
+  const whole = value.replace(/\n[^\n]*\n(-----END [A-Z ]*PRIVATE KEY-----)/g, "\n$1");
+  const lines = whole
+    .split("\n")
+    .map((line) => line.trim().replace(/^(authorization = "Basic |.*-data: |.*secret: )/, ""));
+  return lines.filter(
+    (line) =>
+      line.length >= 20 &&
+      !/^-----|^#|^\[|^server = |^\/|: /.test(line) &&
+      !value.includes("CERTIFICATE-----"),
+  );
+}
+
+const PUBLIC = new Set(["host", "address", "user", "hostKey", "port", "dialTimeout", "stepTimeout"]);
+
+function filesBelow(folder: string): string {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return names
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"))
+    .join("\n");
+}

@@ -1,0 +1,98 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PLUGIN_LINES } from "../../components/index.ts";
+import { exec, list } from "../../components/lab/control.ts";
+import { checkout } from "../../tools/engine/paths.ts";
+import { Stack } from "./stack.ts";
+
+const lab = "t-package";
+const program = `
+import { Site } from "spillway/lab";
+import { HostState } from "spillway/ssh";
+
+const site = new Site("${lab}", { hosts: ["w1"] });
+new HostState("motd", {
+  connection: site.connection("w1"),
+  name: "motd",
+  files: { "/etc/motd": { content: "from the package\\n" } },
+});
+`;
+
+let folder: string;
+let stack: Stack;
+const shell = (file: string, ...args: string[]) =>
+  execFileSync(file, args, {
+    cwd: stack.project,
+    encoding: "utf8",
+    // As in a user's shell: Node is there, this checkout's programs are not.
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin` },
+  });
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "spillway-pack-"));
+  // Set-up has built dist/; a build now would change it under other tests.
+  const args = ["pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", folder];
+  execFileSync("npm", args, { cwd: checkout, stdio: ["ignore", "ignore", "inherit"] });
+  const tarball = join(folder, readdirSync(folder)[0]!);
+  stack = new Stack({ name: "package", program, labs: [lab], tarball });
+});
+
+afterAll(async () => {
+  await stack?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("the package holds what runs, and neither sources of tests nor of tools", () => {
+  const installed = join(stack.project, "node_modules", "spillway");
+  expect(readdirSync(installed).sort()).toEqual([
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "bin",
+    "components",
+    "dist",
+    "package.json",
+  ]);
+  expect(readdirSync(join(installed, "components", "artifacts"))).toEqual(["modules"]);
+});
+
+test("its commands run from the project that installed it", () => {
+  expect(shell("npx", "--no-install", "spillway", "plugin").trim()).toBe(PLUGIN_LINES);
+  expect(shell("npx", "--no-install", "spillway", "artifacts", "--network", "overlay")).toContain("flanneld");
+});
+
+test("a program in an empty project previews, comes up, and is taken back", async () => {
+  const preview = await stack.run(["preview"]);
+  expect(preview.text).toMatch(/\+ \d+ to create/);
+  expect(preview.code, preview.text).toBe(0);
+  expect(list().filter(({ name }) => name === lab)).toEqual([]);
+
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  expect((await exec(lab, "w1", ["cat", "/etc/motd"])).stdout).toBe("from the package");
+  const nothing = await stack.previewNothing();
+  expect(nothing.code, nothing.text).toBe(0);
+
+  const destroy = await stack.destroy();
+  expect(destroy.code, destroy.text).toBe(0);
+  expect(list().filter(({ name }) => name === lab)).toEqual([]);
+});
+
+test("without the three lines it says which, and in which file they belong", async () => {
+  const project = join(stack.project, "Pulumi.yaml");
+  const text = readFileSync(project, "utf8");
+  expect(text).toContain(PLUGIN_LINES);
+  writeFileSync(project, text.replace(PLUGIN_LINES, ""));
+  try {
+    const { code, text: said } = await stack.run(["preview"]);
+    expect(code).not.toBe(0);
+    expect(said).toContain(`Add these lines to ${project}`);
+    for (const line of PLUGIN_LINES.split("\n")) expect(said).toContain(line.trim());
+    expect(said).not.toMatch(/\n\s+at /);
+  } finally {
+    writeFileSync(project, text);
+  }
+});

@@ -1,0 +1,154 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as control from "../../components/lab/control.ts";
+import { checkout } from "../../tools/engine/paths.ts";
+
+/** What a command said and how it ended. */
+export interface Ended {
+  /** `null` when a signal ended it. */
+  code: number | null;
+  /** stdout and stderr as they came. */
+  text: string;
+  stdout: string;
+  seconds: number;
+}
+
+/** A command that still runs. */
+export interface Running {
+  /** The engine itself, not a shell around it. */
+  readonly child: ChildProcess;
+  readonly end: Promise<Ended>;
+  /** What it has said so far. */
+  text(): string;
+  /** Sends a signal to its group of processes, as a terminal's Ctrl-C does. */
+  signal(name: NodeJS.Signals): void;
+}
+
+export interface StackArgs {
+  /** Of the project; the stack is called `t`. */
+  name: string;
+  /** Text of `index.ts`; it imports `spillway/...` as a user's program does. */
+  program: string;
+  /** Labs that it makes, which `remove` purges. @default none */
+  labs?: string[];
+  /** Package of Spillway to install with npm, as a user does. @default this checkout, linked */
+  tarball?: string;
+}
+
+/** A stack of a test's own on the real engine: own project, own state, own passphrase. */
+export class Stack {
+  readonly folder = mkdtempSync(join(tmpdir(), "spillway-stack-"));
+  readonly project = join(this.folder, "project");
+  readonly #labs: string[];
+  readonly #running = new Set<Running>();
+
+  constructor({ name, program, labs = [], tarball }: StackArgs) {
+    this.#labs = labs;
+    mkdirSync(this.project);
+    const files = {
+      "Pulumi.yaml": `name: ${name}
+runtime: { name: nodejs, options: { typescript: false } }
+main: index.ts
+plugins:
+  providers:
+    - { name: spillway, path: node_modules/spillway/bin }
+`,
+      "package.json": '{ "type": "module" }\n',
+      "index.ts": program,
+    };
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(this.project, file), text);
+    if (tarball) this.#install(tarball);
+    else this.#link();
+  }
+
+  #link(): void {
+    const modules = join(this.project, "node_modules");
+    mkdirSync(modules);
+    symlinkSync(join(checkout, "node_modules", "@pulumi"), join(modules, "@pulumi"));
+    symlinkSync(checkout, join(modules, "spillway"));
+  }
+
+  #install(tarball: string): void {
+    const args = ["install", "--prefer-offline", "--no-fund", "--no-audit", "--loglevel=error", tarball];
+    execFileSync("npm", args, { cwd: this.project, stdio: ["ignore", "ignore", "inherit"] });
+  }
+
+  /** Starts a Pulumi command on the stack, such as `up --yes`. */
+  launch(args: string[], env: NodeJS.ProcessEnv = {}): Running {
+    const began = Date.now();
+    const child = spawn(join(checkout, "tools", "pulumi"), [...args, "--stack", "t", "--non-interactive"], {
+      cwd: this.project,
+      env: { ...this.#environment(), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      // Its own group, as a shell gives each job.
+      detached: true,
+    });
+    let text = "";
+    let stdout = "";
+    child.stdout.on("data", (data: Buffer) => {
+      text += data.toString();
+      stdout += data.toString();
+    });
+    child.stderr.on("data", (data: Buffer) => {
+      text += data.toString();
+    });
+    const end = new Promise<Ended>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => {
+        this.#running.delete(running);
+        resolve({ code, text, stdout, seconds: (Date.now() - began) / 1000 });
+      });
+    });
+    const signal = (name: NodeJS.Signals) => {
+      if (child.pid !== undefined) process.kill(-child.pid, name);
+    };
+    const running: Running = { child, end, text: () => text, signal };
+    this.#running.add(running);
+    return running;
+  }
+
+  run(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+    return this.launch(args, env).end;
+  }
+
+  up(env?: NodeJS.ProcessEnv): Promise<Ended> {
+    return this.run(["up", "--yes", "--skip-preview"], env);
+  }
+
+  /** Fails when there is anything to change. */
+  previewNothing(env?: NodeJS.ProcessEnv): Promise<Ended> {
+    return this.run(["preview", "--diff", "--expect-no-changes"], env);
+  }
+
+  refresh(env?: NodeJS.ProcessEnv): Promise<Ended> {
+    return this.run(["refresh", "--yes", "--skip-preview"], env);
+  }
+
+  destroy(env?: NodeJS.ProcessEnv): Promise<Ended> {
+    return this.run(["destroy", "--yes", "--skip-preview"], env);
+  }
+
+  /** All outputs, secrets too. */
+  async outputs<T extends object>(): Promise<T> {
+    const { code, text, stdout } = await this.run(["stack", "output", "--json", "--show-secrets"]);
+    if (code !== 0) throw new Error(text);
+    return JSON.parse(stdout) as T;
+  }
+
+  /** Ends what still runs, and takes everything back, whatever came before. */
+  async remove(): Promise<void> {
+    for (const running of [...this.#running]) {
+      running.signal("SIGKILL");
+      await running.end;
+    }
+    for (const lab of this.#labs) await control.purge(lab);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
+    return { ...Object.fromEntries(own), XDG_STATE_HOME: join(this.folder, "state"), NO_COLOR: "1" };
+  }
+}

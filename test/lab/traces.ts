@@ -1,0 +1,42 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { hierarchies } from "../../components/lab/cgroups.ts";
+import { interfaceName, labDirectory } from "../../components/lab/names.ts";
+
+const execute = promisify(execFile);
+
+/** Whatever on this computer bears the name of one of these labs. Other labs may go on beside them. */
+export async function traces(names: readonly string[]): Promise<Record<string, string[]>> {
+  const lines = (text: string) =>
+    text.split("\n").filter((line) => names.some((name) => line.includes(name)));
+  const ends = names.map(interfaceName);
+  const commands = readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((entry) => {
+      try {
+        return readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
+      } catch {
+        return "";
+      }
+    });
+  const forwarding = readdirSync("/proc/sys/net/ipv4/conf").filter(
+    (name) =>
+      !ends.includes(name) &&
+      readFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "utf8").startsWith("1"),
+  );
+  return {
+    mounts: lines(readFileSync("/proc/self/mounts", "utf8")),
+    interfaces: readdirSync("/sys/class/net").filter((name) => ends.includes(name)),
+    groups: hierarchies().flatMap((top) => names.filter((lab) => existsSync(join(top, "spillway", lab)))),
+    namespaces: existsSync("/run/netns") ? lines(readdirSync("/run/netns").join("\n")) : [],
+    processes: commands.filter((command) => names.some((name) => command.includes(name))),
+    rules: lines((await execute("nft", ["list", "tables"])).stdout),
+    propagation: existsSync("/run/systemd/nspawn/propagate")
+      ? lines(readdirSync("/run/systemd/nspawn/propagate").join("\n"))
+      : [],
+    directories: names.filter((lab) => existsSync(labDirectory(lab))),
+    forwarding,
+  };
+}

@@ -1,0 +1,105 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { describeLabs } from "../../components/cli/lab.ts";
+import { spillway } from "../../components/cli/spillway.ts";
+import { PLUGIN_LINES } from "../../components/index.ts";
+
+const checkout = join(import.meta.dirname, "../..");
+const { version } = JSON.parse(readFileSync(join(checkout, "package.json"), "utf8")) as { version: string };
+
+async function spoken(...argv: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await spillway(
+    argv,
+    (text) => out.push(text),
+    (text) => err.push(text),
+  );
+  return { code, out: out.join("\n"), err: err.join("\n") };
+}
+
+test("the artifacts of a platform are printed without an up", async () => {
+  const bridge = await spoken("artifacts");
+  expect(bridge).toMatchObject({ code: 0, err: "" });
+  expect(bridge.out).toMatch(/^Kubernetes 1\.36\.\d+ on amd64$/m);
+  expect(bridge.out).toMatch(/^image +kube-apiserver:v1\.36/m);
+  expect(bridge.out).not.toContain("flanneld");
+  expect((await spoken("artifacts", "--network", "overlay")).out).toContain("flanneld");
+  const list = JSON.parse((await spoken("artifacts", "--kubernetes", "1.36", "--json")).out) as {
+    binaries: { name: string }[];
+  };
+  expect(list.binaries.map(({ name }) => name)).toEqual(["kubeadm", "kubectl", "kubelet"]);
+});
+
+test("what a mirror must hold is printed with its own addresses", async () => {
+  const { out } = await spoken("artifacts", "--files", "https://m.example/f", "--images", "m.example:5000/p");
+  expect(out).toMatch(/^https:\/\/m\.example\/f\/kubernetes\/v1\.36\.\d+\/linux\/amd64\/kubeadm$/m);
+  expect(out).toMatch(/^m\.example:5000\/p\/etcd:/m);
+});
+
+test("the lines for Pulumi.yaml, the version and the help are printed", async () => {
+  expect(await spoken("plugin")).toEqual({ code: 0, out: PLUGIN_LINES, err: "" });
+  expect(await spoken("--version")).toEqual({ code: 0, out: version, err: "" });
+  for (const argv of [["--help"], ["-h"], ["lab", "--help"]]) {
+    const { code, out } = await spoken(...argv);
+    expect(code).toBe(0);
+    for (const word of ["artifacts", "lab list", "lab purge NAME", "plugin"]) expect(out).toContain(word);
+  }
+});
+
+test("labs and hosts are listed for a person and for a program", async () => {
+  const hosts = [
+    { name: "cp1", address: "10.77.1.11", running: true },
+    { name: "w1", running: false },
+  ];
+  expect(describeLabs([{ name: "one", range: "10.77.1.0/24", hosts }])).toBe(
+    "one  10.77.1.0/24\n  cp1  10.77.1.11  running\n  w1  ?  off",
+  );
+  expect(describeLabs([{ name: "two", hosts: [] }])).toBe("two  its network is gone");
+  expect(describeLabs([])).toBe("no labs on this computer");
+  const { code, out } = await spoken("lab", "list", "--json");
+  expect([code, Array.isArray(JSON.parse(out))]).toEqual([0, true]);
+});
+
+test.each([
+  [[], "no command was given"],
+  [["deploy"], '"deploy" is no command; give one of artifacts, lab, plugin'],
+  [["toString"], '"toString" is no command'],
+  [["artifacts", "--colour"], "--colour"],
+  [["artifacts", "more"], '"more" is one word too many'],
+  [["artifacts", "--kubernetes", "1.2"], "is not a supported version; give one of 1.36"],
+  [["artifacts", "--network", "host"], "give bridge or overlay"],
+  [["artifacts", "--files", "https://m.example"], "give --files and --images"],
+  [["lab"], "say list or purge"],
+  [["lab", "burn"], 'lab "burn": say list or purge'],
+  [["lab", "purge"], "say which lab"],
+  [["lab", "purge", "a", "b"], '"b" is one word too many'],
+  [["lab", "purge", "../up"], "is no name for a lab"],
+])("%j is not understood, and told why", async (argv, why) => {
+  const { code, out, err } = await spoken(...argv);
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toContain(why);
+  expect(err).toContain("spillway --help");
+});
+
+test("a lab that is not there is no success", async () => {
+  const { code, err } = await spoken("lab", "purge", "never-was");
+  expect(code).toBe(1);
+  expect(err).toContain("there is no lab never-was");
+});
+
+test("the program runs through a link, as npx runs it, with its exit codes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "cli-"));
+  const link = join(folder, "spillway");
+  symlinkSync(join(checkout, "bin", "spillway"), link);
+  try {
+    expect((await promisify(execFile)(link, ["--version"])).stdout).toBe(`${version}\n`);
+    await expect(promisify(execFile)(link, ["no"])).rejects.toMatchObject({ code: 2, stdout: "" });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

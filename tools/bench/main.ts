@@ -1,0 +1,69 @@
+import { parseArgs } from "node:util";
+import { engine } from "../engine/engine.ts";
+import { progressOn } from "../engine/progress.ts";
+import { installPackages, missingPrograms, packagesOf } from "../machine.ts";
+import { cluster } from "./cluster.ts";
+import { kept, type Measure } from "./measure.ts";
+import { memory } from "./memory.ts";
+import { noChange } from "./no-change.ts";
+import { machine, table, write } from "./report.ts";
+import { start } from "./start.ts";
+import { state } from "./state.ts";
+import { tidy, tidyOnSignals } from "./tidy.ts";
+
+const usage = `npm run bench                all benches, about 15 minutes
+npm run bench -- NAME ...    some of them
+  start       npm start on a fresh state, and again
+  cluster     the cluster on ready hosts, beside a bare shell script
+  no-change   a run without changes, beside an empty program and SSH round trips
+  state       declared state, beside Ansible
+  memory      the program and the SSH layer with 100 hosts
+  --write     keep the figures in docs/bench.json and docs/bench.md
+  --cold      start with empty caches: fetches and builds all, about 20 minutes
+`;
+
+let cold = false;
+const benches: Record<string, () => Promise<Measure[]>> = {
+  start: () => start(cold),
+  cluster,
+  "no-change": noChange,
+  state,
+  memory,
+};
+
+tidyOnSignals();
+try {
+  await main();
+} catch (error) {
+  console.error(`error: ${(error as Error).message}`);
+  process.exitCode = 1;
+} finally {
+  await tidy();
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { write: { type: "boolean" }, cold: { type: "boolean" }, help: { type: "boolean" } },
+  });
+  if (values.help) return console.log(usage);
+  const unknown = positionals.filter((name) => !(name in benches));
+  if (unknown.length > 0) throw new Error(`no bench is called ${unknown.join(", ")}\n\n${usage}`);
+  cold = values.cold ?? false;
+
+  const where = machine();
+  const progress = progressOn();
+  const packages = packagesOf(missingPrograms());
+  if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
+  if (!cold) await engine(progress);
+  const measures: Measure[] = [];
+  for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
+    progress.line(`${name} ...`);
+    measures.push(...(await benches[name]!()));
+    await tidy();
+  }
+  console.log(`\n${table(measures)}\n\n${where}`);
+  if (values.write) write(measures, where);
+  const missed = measures.filter((measure) => kept(measure) === false);
+  if (missed.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,2 @@
+import type { Measure } from "./measure.ts";
+export async function state(): Promise<Measure[]> { return []; }
