@@ -11,6 +11,7 @@ import {
   identity,
   joinToken,
   leave,
+  mustBeReached,
   type NodeInputs,
   nodePatch,
   nodeState,
@@ -168,7 +169,9 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
 
   async delete(context, { inputs }) {
     const { node } = inputs;
-    const { live } = await askControlPlane(inputs.peers, inputs, context);
+    const view = await askControlPlane(inputs.peers, inputs, context);
+    await mustBeReached(view, context);
+    const { live } = view;
     if (live) {
       const members = await etcdMembers(live, inputs, context);
       refuseQuorumLoss(members, node.name);

@@ -2,6 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import type { Context } from "../provider/resource.ts";
 import type { NodeSettings } from "../render/kubeadm.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
+import { END_STEP } from "../ssh/step.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
 
 /** What every node of a cluster is made from, whatever its role. */
@@ -130,6 +131,8 @@ export interface ControlPlaneView {
   live?: Connection;
   /** Hosts that belong to the cluster but whose API does not answer, or that were not reached. */
   silent: string[];
+  /** Why one of them was not reached. @default all were */
+  unreached?: ConnectionError;
 }
 
 /** Asks the members in parallel; the first by name of those that answer is taken. */
@@ -139,12 +142,14 @@ export async function askControlPlane(
   context: Context,
 ): Promise<ControlPlaneView> {
   const script = { name: "ask the API", text: READY, values: identity(inputs), timeoutSeconds: 20 };
+  let unreached: ConnectionError | undefined;
   const answers = await Promise.all(
     Object.entries(members).map(async ([name, connection]) => {
       const look = (session: Session) => session.run(script, context);
       const answer = await onHost(connection, context, look, { change: false }).catch((error: unknown) => {
-        if (error instanceof ConnectionError) return "silent";
-        throw error;
+        if (!(error instanceof ConnectionError)) throw error;
+        unreached = error;
+        return "silent";
       });
       return { name, connection, answer: answer.trim() };
     }),
@@ -152,7 +157,13 @@ export async function askControlPlane(
   return {
     live: answers.find(({ answer }) => answer === "ready")?.connection,
     silent: answers.filter(({ answer }) => answer === "silent").map(({ name }) => name),
+    unreached,
   };
+}
+
+/** Stops a removal that the cluster cannot be told of: the node, or a vote in etcd, would be left in it. */
+export async function mustBeReached({ live, unreached }: ControlPlaneView, context: Context): Promise<void> {
+  if (!live && unreached) await orGiveUp(context, () => Promise.reject(unreached));
 }
 
 /** A join token that ends after fifteen minutes; a secret. */
@@ -180,11 +191,13 @@ export async function evict(
   await onHost(live, context, (session) => session.run(script, context));
 }
 
-/** Resets the host. */
+/** Resets the host, also from an init or join that still runs because nobody waited for it. */
 export async function leave(inputs: NodeInputs, context: Context): Promise<void> {
-  const values = identity(inputs);
-  const text = `${PRELUDE}
+  const values = { ...identity(inputs), NODE: inputs.node.name };
+  const text = `${PRELUDE}${END_STEP}
 if ! claimed || foreign; then exit 0; fi
+end_step "enter-$NODE"
+end_step "join-$NODE"
 ${LEAVE}`;
   const step = { name: `leave-${inputs.node.name}`, text, values, timeoutSeconds: 300 };
   await orGiveUp(context, () => onHost(inputs.connection, context, (session) => session.step(step, context)));

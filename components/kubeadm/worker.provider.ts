@@ -11,6 +11,7 @@ import {
   identity,
   joinToken,
   leave,
+  mustBeReached,
   type NodeInputs,
   nodePatch,
   nodeState,
@@ -89,7 +90,9 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
   },
 
   async delete(context, { inputs }) {
-    const { live } = await askControlPlane(inputs.controlPlane, inputs, context);
+    const view = await askControlPlane(inputs.controlPlane, inputs, context);
+    await mustBeReached(view, context);
+    const { live } = view;
     if (live) await evict(live, inputs, context, inputs.drainSeconds);
     else context.warn(`no control plane answers: ${inputs.node.name} is reset without being drained`);
     await leave(inputs, context);

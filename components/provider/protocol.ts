@@ -3,6 +3,7 @@ import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import service from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import { whenOrphaned } from "../local/orphan.ts";
 import { EngineLog } from "./engine-log.ts";
 import { failure } from "./responses.ts";
 
@@ -102,11 +103,7 @@ export async function serve(server: ProviderProtocol): Promise<void> {
   // so that the engine learns how far it came. The engine ends an idle plugin by the same signal.
   process.on("SIGINT", end);
   process.on("SIGTERM", () => process.exit(0));
-  // An engine that was killed says nothing to its plugins.
-  const engine = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== engine) end();
-  }, 2000).unref();
+  whenOrphaned(end);
   console.log(await server.listen());
 }
 

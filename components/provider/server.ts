@@ -76,7 +76,9 @@ export class PluginServer extends ProviderProtocol {
     const difference =
       type.diff?.(old, inputs) ?? differenceOf(old.inputs, inputs, { replaceOn: type.replaceOn });
     if (!type.update) difference.replace = difference.paths;
-    const { paths, replace = [], deleteBeforeReplace = true } = difference;
+    const { replace = [], deleteBeforeReplace = true } = difference;
+    // A refresh makes the engine forget that a create failed; the mark in the state does not.
+    const paths = isUnfinished(old) ? [...difference.paths, UNFINISHED] : difference.paths;
     return differs({ paths, replace, deleteBeforeReplace });
   }
 

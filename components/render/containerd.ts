@@ -14,7 +14,10 @@ export interface ContainerdSettings {
  * out-of-memory killer goes by may only be raised.
  */
 export function containerdConfig({ pauseImage, cniPlugins, container }: ContainerdSettings): string {
+  // Its own default for `opt` is a folder that it makes in /opt and that no package takes away.
   return `version = 2
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/var/lib/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = ${JSON.stringify(pauseImage)}
   restrict_oom_score_adj = ${container}

@@ -36,6 +36,7 @@ export class ConnectionError extends HostError {
     super(host, step, reason);
     this.name = "ConnectionError";
     this.failure = failure;
+    if (this.transient) this.message += "; bring the host back and run again";
   }
 
   /** True when another try may succeed without any change. */

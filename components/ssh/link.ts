@@ -126,8 +126,8 @@ export class Link {
       try {
         return await Promise.race([opened, this.#onLost]);
       } catch (error) {
-        if (error instanceof ConnectionError) throw error;
         if (this.#lost) throw new ConnectionError(this.host, step, "the connection was lost", "lost");
+        if (error instanceof ConnectionError) throw error;
         // An sshd with a lower MaxSessions: make do with what it gave.
         if (!/open failure/i.test(messageOf(error)) || attempt === openAttempts) {
           throw new HostError(this.host, step, `sshd opened no channel: ${messageOf(error)}`);

@@ -44,9 +44,9 @@ echo locked
 while [ "$(exec 9>&-; exec timeout 30 head -c 1)" = . ]; do :; done
 rm -f "$dir/lock.owner"
 exec 8>>"$dir/work"
-if [ ! -e /var/lib/spillway ] && flock -n 8; then
-  for step in "$dir"/steps/*; do if [ -e "$step/code" ]; then rm -rf "$step"; fi; done
-  rmdir "$dir/steps" 2>/dev/null || :
+rmdir "$dir/steps" 2>/dev/null || :
+# A step that is there runs, or has a result that its owner may still come back for.
+if [ ! -e /var/lib/spillway ] && [ ! -e "$dir/steps" ] && flock -n 8; then
   rm -f "$dir/steps.lock" "$dir/work" "$dir/lock"
   rmdir "$dir" 2>/dev/null || :
 fi

@@ -42,18 +42,21 @@ ours() { [ "$(cat "$dir/digest" 2>/dev/null)" = "$DIGEST" ]; }
 waited=0
 while :; do
   flock 7
+  # Asked before looking for the exit code: a unit that has ended has written it.
+  if running; then alive=yes; else alive=no; fi
   if ours && [ -e "$dir/code" ]; then
     if [ "$FIRST" = no ] || [ "$(cat "$dir/code")" = 0 ]; then break; fi
   fi
-  if ! running; then
-    if [ "$FIRST" = no ] && ours && [ -e "$dir/started" ] && [ ! -e "$dir/code" ]; then exit 78; fi
+  if [ "$alive" = no ]; then
+    if [ "$FIRST" = no ] && ours && [ -e "$dir/started" ] && [ ! -e "$dir/code" ]; then rm -rf "$dir"; exit 78; fi
     rm -rf "$dir"
     mkdir -p -m 0700 ${stepsDirectory}
     mkdir -m 0700 "$dir" "$dir/secret"
     ( umask 077; printf %s "$DIGEST" >"$dir/digest"; cp "\${SCRIPT%/*}"/* "$dir/secret/" )
     mv "$dir/secret/SCRIPT" "$dir/secret/RUNNER" "$dir/"
     systemctl reset-failed "$unit" 2>/dev/null || :
-    systemd-run --quiet --collect --unit="$unit" --description="Spillway step $NAME" \\
+    # With cgroup v1 systemd may miss that a killed unit is empty, and waits this long for it.
+    systemd-run --quiet --collect --unit="$unit" -p TimeoutStopSec=5 --description="Spillway step $NAME" \\
       /bin/sh "$dir/RUNNER" "$dir" "$LIMIT" 7>&- >&2
     : >"$dir/started"
     break
@@ -73,7 +76,9 @@ turns=0
 while [ ! -e "$dir/code" ]; do
   sleep 0.2
   turns=$(((turns + 1) % 25))
-  if [ "$turns" = 0 ] && ! running && [ ! -e "$dir/code" ]; then kill "$tail"; exit 78; fi
+  if [ "$turns" = 0 ] && ! running && [ ! -e "$dir/code" ]; then
+    kill "$tail"; rm -rf "$dir"; exit 78
+  fi
 done
 kill "$tail" 2>/dev/null || :
 cat "$dir/code"
@@ -88,6 +93,14 @@ exec 7>>${runDirectory}/steps.lock
 flock 7
 if [ "$(cat "$dir/digest" 2>/dev/null)" = "$DIGEST" ] && [ -e "$dir/code" ]; then rm -rf "$dir"; fi
 rmdir ${stepsDirectory} 2>/dev/null || :
+`;
+
+/** Shell text by which another step does away with one: it is ended if it still runs, and its result dropped. */
+export const END_STEP = `
+end_step() {
+  systemctl stop "spillway-$1.service" 2>/dev/null || :
+  rm -rf "${stepsDirectory}/$1"
+}
 `;
 
 export interface StepScripts {

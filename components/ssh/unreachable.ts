@@ -13,9 +13,9 @@ export async function orGiveUp(context: Context, takeBack: () => Promise<unknown
   } catch (error) {
     if (!(error instanceof ConnectionError) || !error.transient) throw error;
     if (process.env[VARIABLE] !== "true") {
-      error.message += `; bring the host back and run again, or, if it is gone for good, run with ${VARIABLE}=true`;
+      error.message += `, or, if it is gone for good, run with ${VARIABLE}=true`;
       throw error;
     }
-    context.warn(`given up, what is on it stays there: ${error.message}`);
+    context.warn(`given up, what is on host ${error.host} stays there: ${error.reason}`);
   }
 }

@@ -32,11 +32,13 @@ const folder = "/root/faults";
  */
 const gate = `
 cut() {
+  exec 9>&-
   process=$$
-  until case $(cat "/proc/$process/comm") in sshd*) true ;; *) false ;; esac; do
+  # Another channel's gate may have ended the connection already.
+  while [ "$process" -gt 1 ]; do
+    case $(cat "/proc/$process/comm") in sshd*) kill -9 "$process"; exit 1 ;; esac
     process=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$process/status")
   done
-  kill -9 "$process"
   exit 1
 }
 exec 9>>${folder}/lock
@@ -80,8 +82,10 @@ systemctl list-units --state=active,failed --no-legend --plain |
   sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg)'
 ps -eo comm= | grep -E '^(kube|etcd|coredns|flannel|pause|containerd-shim|hello|docker-reg)' | sed 's/^/process /'
 for key in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables; do sysctl "$key" 2>/dev/null; done
-ctr -n k8s.io images ls -q | sed 's/^/image /'
-ctr -n k8s.io containers ls -q | sed 's/^/container /'
+if systemctl -q is-active containerd; then
+  ctr -n k8s.io images ls -q | sed 's/^/image /'
+  ctr -n k8s.io containers ls -q | sed 's/^/container /'
+fi
 `;
 
 const program = (lab: string) => `
@@ -176,17 +180,21 @@ export class FaultLab {
 
   /** Cuts a host's power at the moment that it asks for it, and boots it again; false when the run ended first. */
   async powerCutDuring(run: Running, host: string): Promise<boolean> {
-    const asked = join(hostDirectory(this.lab, host), "upper", folder, "power");
     let over = false;
     const end = run.end.then(() => {
       over = true;
     });
-    while (!over && !existsSync(asked)) await sleep(20);
+    while (!over && !this.has(host, `${folder}/power`)) await sleep(20);
     if (over) return false;
     await control.powerCut(this.lab, host);
     await control.boot(this.lab, host);
     await end;
     return true;
+  }
+
+  /** Whether a file was made on a host since its installation; asked often, it costs the host nothing. */
+  has(host: string, path: string): boolean {
+    return existsSync(join(hostDirectory(this.lab, host), "upper", path));
   }
 
   /** All that a host shows of us, sorted. */
@@ -199,10 +207,14 @@ export class FaultLab {
   async changesSince(host: string, before: readonly string[]): Promise<string[]> {
     const now = await this.inventory(host);
     const [old, fresh] = [new Set(before), new Set(now)];
-    return [
+    const changes = [
       ...now.filter((line) => !old.has(line)).map((line) => `+ ${line}`),
       ...before.filter((line) => !fresh.has(line)).map((line) => `- ${line}`),
     ];
+    // A lock's file stays as long as anything of ours is on the host.
+    return old.has("d /run/spillway 700 root:root ")
+      ? changes.filter((line) => !/ \/run\/spillway\//.test(line))
+      : changes;
   }
 
   /** Runs shell text on a host, not by SSH. */

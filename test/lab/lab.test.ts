@@ -325,6 +325,8 @@ test(
   "delete leaves mounts, interfaces, control groups, namespaces, processes and files as before",
   async () => {
     const during = await traces(Object.values(labs));
+    // A lab beside this one may have the computer forward already.
+    if (before.forwarding!.length > 0) delete during.forwarding;
     for (const [kind, found] of Object.entries(during)) expect(found, kind).not.toEqual(before[kind]);
     for (const [name, machine] of Object.entries(hosts)) {
       await host.delete(context(), machine);

@@ -14,17 +14,18 @@ import { Site } from "spillway/lab";
 import { HostState } from "spillway/ssh";
 
 const site = new Site("${lab}", { hosts: ["w1"] });
-new HostState("motd", {
+new HostState("note", {
   connection: site.connection("w1"),
-  name: "motd",
-  files: { "/etc/motd": { content: "from the package\\n" } },
+  name: "note",
+  files: { "/etc/from-package": { content: "from the package\\n" } },
 });
 `;
 
 let folder: string;
 let stack: Stack;
-const shell = (file: string, ...args: string[]) =>
-  execFileSync(file, args, {
+/** What npx would run in the project. */
+const spillway = (...args: string[]) =>
+  execFileSync(join(stack.project, "node_modules", ".bin", "spillway"), args, {
     cwd: stack.project,
     encoding: "utf8",
     // As in a user's shell: Node is there, this checkout's programs are not.
@@ -60,8 +61,8 @@ test("the package holds what runs, and neither sources of tests nor of tools", (
 });
 
 test("its commands run from the project that installed it", () => {
-  expect(shell("npx", "--no-install", "spillway", "plugin").trim()).toBe(PLUGIN_LINES);
-  expect(shell("npx", "--no-install", "spillway", "artifacts", "--network", "overlay")).toContain("flanneld");
+  expect(spillway("plugin").trim()).toBe(PLUGIN_LINES);
+  expect(spillway("artifacts", "--network", "overlay")).toContain("flanneld");
 });
 
 test("a program in an empty project previews, comes up, and is taken back", async () => {
@@ -72,7 +73,7 @@ test("a program in an empty project previews, comes up, and is taken back", asyn
 
   const up = await stack.up();
   expect(up.code, up.text).toBe(0);
-  expect((await exec(lab, "w1", ["cat", "/etc/motd"])).stdout).toBe("from the package");
+  expect((await exec(lab, "w1", ["cat", "/etc/from-package"])).stdout).toBe("from the package");
   const nothing = await stack.previewNothing();
   expect(nothing.code, nothing.text).toBe(0);
 

@@ -197,7 +197,7 @@ describe("an upload", () => {
     expect(await upload("0755")).toBe(false);
     expect(await upload("0700")).toBe(true);
     const told = await run({
-      text: 'sha256sum <"$P"; stat -c %a "$P"; ls -A "${P%/*}"; ls /tmp/run 2>/dev/null || :',
+      text: 'sha256sum <"$P"; stat -c %a "$P"; ls -A "$(dirname "$P")"; ls /tmp/run 2>/dev/null || :',
       values: { P: remote },
     });
     expect(told).toBe(`${sha256}  -\n700\nblob\n`);
@@ -244,7 +244,7 @@ describe("a step", () => {
       const told = context();
       const script = { name: "long", text: "echo run >>/root/long; echo started >&2; sleep 12; echo done" };
       const answer = step(script, told);
-      await expect.poll(() => told.said, { timeout: 10_000 }).toContain("h1: started");
+      await expect.poll(() => told.said, eventually).toContain("h1: started");
       await control.cutSsh(world.lab, "h1");
       await expect.poll(() => told.said.join(), { timeout: 60_000 }).toContain("connection lost");
       await control.restoreSsh(world.lab, "h1");
@@ -253,6 +253,21 @@ describe("a step", () => {
     },
     3 * minutes,
   );
+
+  test("whose connection is lost just as it ends ran once all the same", async () => {
+    const told = context();
+    for (let i = 0; i < 4; i++) {
+      const answer = step({ name: "edge", text: `echo run >>/root/edge-${i}; sleep 2; echo done` }, told);
+      await expect
+        .poll(() => world.inside("h1", `cat /root/edge-${i} 2>/dev/null || :`), eventually)
+        .toBe("run");
+      await new Promise((resolve) => setTimeout(resolve, 1100 + 150 * i));
+      await world.inside("h1", "pkill -o -f 'sshd: root@notty'");
+      expect(await answer).toBe("done\n");
+      expect(await world.inside("h1", `cat /root/edge-${i}`)).toBe("run");
+    }
+    expect(told.said.join()).toContain("connection lost");
+  });
 
   test("whose process died is attached to by the next one, which takes its result", async () => {
     const text = "echo run >>/root/orphan; sleep 4; echo result";
@@ -297,6 +312,7 @@ describe("a step", () => {
       .toBe("active");
     await world.inside("h1", "systemctl kill -s KILL spillway-killed");
     expect((await killed).message).toContain("it was killed");
+    expect(await world.inside("h1", "ls /run/spillway/steps/killed 2>/dev/null || :")).toBe("");
   });
 
   test("is no longer waited for after an interrupt, and its result is taken by the next run", async () => {

@@ -175,12 +175,15 @@ function caller(kubeconfig: string): Call {
         response.setEncoding("utf8").on("data", (chunk: string) => {
           text += chunk;
         });
+        // An answer that breaks off has no end.
+        response.on("error", reject);
         response.on("end", () => {
           const isJson = response.headers["content-type"]?.includes("json");
           resolve({ code: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : {} });
         });
       });
       sent.on("error", reject);
+      sent.setTimeout(20_000, () => sent.destroy(new Error(`${method} ${path}: no answer in 20 s`)));
       sent.end(content);
     });
   };
@@ -209,9 +212,9 @@ function pretendKubelet(call: Call) {
       } else {
         const ready = status.conditions?.find(({ type }) => type === "Ready")?.status;
         const wanted = held ? undefined : "True";
-        const patch = held ? pulling(spec.containers) : running();
         if (ready !== wanted || (held && !ready)) {
-          await call("PATCH", `${path}/status`, { status: patch }, "application/merge-patch+json");
+          const patch = { status: held ? pulling(spec.containers) : running() };
+          await call("PATCH", `${path}/status`, patch, "application/merge-patch+json");
         }
       }
     }
@@ -237,7 +240,7 @@ let lastAddress = 1;
 
 function running() {
   lastAddress += 1;
-  const podIP = `10.244.0.${lastAddress}`;
+  const podIP = `10.244.${lastAddress >> 8}.${lastAddress & 255}`;
   const conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map((type) => ({
     type,
     status: "True",

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { hierarchies } from "../../components/lab/cgroups.ts";
-import { interfaceName, labDirectory } from "../../components/lab/names.ts";
+import { interfaceName, interfacePrefix, labDirectory } from "../../components/lab/names.ts";
 
 const execute = promisify(execFile);
 
@@ -23,7 +23,7 @@ export async function traces(names: readonly string[]): Promise<Record<string, s
     });
   const forwarding = readdirSync("/proc/sys/net/ipv4/conf").filter(
     (name) =>
-      !ends.includes(name) &&
+      !name.startsWith(interfacePrefix) &&
       readFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "utf8").startsWith("1"),
   );
   return {

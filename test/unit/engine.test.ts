@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -268,12 +269,15 @@ test.each<[string, string, object, boolean]>([
 });
 
 describe("the provider's launcher", () => {
-  const launcher = join(checkout, "bin", "pulumi-resource-spillway");
+  const copyInto = (bin: string) => {
+    mkdirSync(bin, { recursive: true });
+    for (const name of ["pulumi-resource-spillway", "launch.sh"])
+      copyFileSync(join(checkout, "bin", name), join(bin, name));
+    return join(bin, "pulumi-resource-spillway");
+  };
 
   test("says what to install when there is no recent Node, without printing to the engine", () => {
-    mkdirSync(join(folder, "package", "bin"), { recursive: true });
-    const copy = join(folder, "package", "bin", "launcher");
-    writeFileSync(copy, readFileSync(launcher), { mode: 0o755 });
+    const copy = copyInto(join(folder, "package", "bin"));
     executable(join(folder, "bin", "node"), "exit 1");
     const { status, stdout, stderr } = spawnSync(copy, ["127.0.0.1:1"], {
       cwd: folder,
@@ -287,26 +291,22 @@ describe("the provider's launcher", () => {
 
   test("runs the package's provider through npm's link, with a recent Node beside it", () => {
     const installed = join(folder, "node_modules", "spillway");
-    mkdirSync(join(installed, "bin"), { recursive: true });
+    copyInto(join(installed, "bin"));
     mkdirSync(join(installed, "dist", "provider"), { recursive: true });
     mkdirSync(join(folder, "node_modules", ".bin"));
-    writeFileSync(join(installed, "bin", "launcher"), readFileSync(launcher), { mode: 0o755 });
     writeFileSync(
       join(installed, "dist", "provider", "main.js"),
       "console.log(process.argv.slice(2).join())",
     );
-    symlinkSync("../spillway/bin/launcher", join(folder, "node_modules", ".bin", "pulumi-resource-spillway"));
+    const link = join(folder, "node_modules", ".bin", "pulumi-resource-spillway");
+    symlinkSync("../spillway/bin/pulumi-resource-spillway", link);
     symlinkSync(process.execPath, join(folder, "node_modules", ".bin", "node"));
     executable(join(folder, "old", "node"), "exit 1");
-    const { stdout, stderr } = spawnSync(
-      join(folder, "node_modules", ".bin", "pulumi-resource-spillway"),
-      ["a b"],
-      {
-        cwd: tmpdir(),
-        env: environment({ PATH: `${join(folder, "old")}:/usr/bin:/bin` }),
-        encoding: "utf8",
-      },
-    );
+    const { stdout, stderr } = spawnSync(link, ["a b"], {
+      cwd: tmpdir(),
+      env: environment({ PATH: `${join(folder, "old")}:/usr/bin:/bin` }),
+      encoding: "utf8",
+    });
     expect(stderr).toBe("");
     expect(stdout).toBe("a b\n");
   });

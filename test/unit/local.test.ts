@@ -179,3 +179,19 @@ test("waiting ends with the first value, or with the time", async () => {
   expect(await until(0.1, () => undefined)).toBeUndefined();
   await expect(until(5, () => undefined, AbortSignal.abort())).rejects.toThrow("abort");
 });
+
+test("a process whose parent was killed hears of it", async () => {
+  const module = JSON.stringify(new URL("../../components/local/orphan.ts", import.meta.url).href);
+  const script = `
+    const { whenOrphaned } = await import(${module});
+    whenOrphaned(() => process.exit(0));
+    setInterval(() => {}, 60_000);
+    console.log(process.pid);`;
+  const child = [process.execPath, "--input-type=module", "-e", script];
+  const parent = spawn("sh", ["-c", '"$@"; :', "sh", ...child], { stdio: ["ignore", "pipe", "inherit"] });
+  const [text] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(text.toString());
+  expect(isAlive(pid)).toBe(true);
+  parent.kill("SIGKILL");
+  expect(await until(6, () => !isAlive(pid) || undefined)).toBe(true);
+}, 15_000);

@@ -4,20 +4,21 @@ import type { Connection } from "../../components/model/connection.ts";
 import type { Stack } from "../../test/lab/stack.ts";
 import { benchStack } from "./stack.ts";
 
-const program = `
+const program = (name: string) => `
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "spillway/ssh";
 const connections = JSON.parse(readFileSync("connections.json", "utf8"));
 for (const { privateKey, ...rest } of connections) {
   const connection = { ...rest, privateKey: pulumi.secret(privateKey) };
-  new HostState(rest.host, { connection, name: "bench", files: { "/etc/bench": { content: "cheap\\n" } } });
+  const files = { "/etc/${name}": { content: "cheap\\n" } };
+  new HostState(rest.host, { connection, name: "${name}", files });
 }
 `;
 
-/** A stack with one small file on each of these hosts. */
+/** A stack that puts one small file on each of these hosts. */
 export function cheapStack(name: string, connections: readonly Connection[]): Stack {
-  const stack = benchStack({ name, program });
+  const stack = benchStack({ name, program: program(name) });
   writeFileSync(join(stack.project, "connections.json"), JSON.stringify(connections), { mode: 0o600 });
   return stack;
 }

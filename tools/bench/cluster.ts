@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,12 +7,12 @@ import type { WorkerInputs } from "../../components/kubeadm/worker.provider.ts";
 import { joinConfig } from "../../components/render/kubeadm.ts";
 import { closeAll, onHost } from "../../components/ssh/session.ts";
 import type { Stack } from "../../test/lab/stack.ts";
+import { child } from "./child.ts";
 import { context, writeSshConfig } from "./lab.ts";
-import { type Measure, seconds } from "./measure.ts";
+import { type Measure, said, seconds } from "./measure.ts";
+import { rounds } from "./options.ts";
 import { benchStack, mustEnd, pulumi, UP } from "./stack.ts";
 import { later } from "./tidy.ts";
-
-const rounds = 3;
 
 /** One control plane host and two workers, as in the stack `local`. */
 export const clusterProgram = (lab: string) => `
@@ -39,11 +38,11 @@ export async function cluster(): Promise<Measure[]> {
   const folder = prepare(stack.folder, nodes);
   const ours: number[] = [];
   const bare: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds(3); round++) {
     await removeMembers(stack);
-    ours.push(await pulumi(stack, ...UP));
+    ours.push(said("pulumi up", await pulumi(stack, ...UP)));
     await removeMembers(stack);
-    bare.push(await seconds(() => runScript(folder)));
+    bare.push(await seconds("shell script", () => runScript(folder)));
     await leaveAll(nodes);
   }
   return [
@@ -125,23 +124,8 @@ function prepare(parent: string, { controlPlane, workers }: Nodes): string {
   return folder;
 }
 
-function runScript(folder: string): Promise<void> {
-  const script = fileURLToPath(new URL("bare-cluster.sh", import.meta.url));
-  const child = spawn("bash", [script, folder], { stdio: ["ignore", "pipe", "pipe"], detached: true });
-  let said = "";
-  let ended = false;
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (said += data));
-  later(() => {
-    if (!ended && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => {
-      ended = true;
-      if (code === 0) resolve();
-      else reject(new Error(`the shell script ended with code ${code}:\n${said.slice(-4000)}`));
-    });
-  });
+function runScript(folder: string): Promise<string> {
+  return child(["bash", fileURLToPath(new URL("bare-cluster.sh", import.meta.url)), folder]);
 }
 
 /** What removing a member does on its host. */

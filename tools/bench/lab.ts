@@ -36,6 +36,7 @@ export async function makeLab(name: string, hosts: number, more: readonly string
   later(() => rmSync(folder, { recursive: true, force: true }));
   later(() => control.purge(name));
   await control.purge(name);
+  allowMoreWatchers(hosts);
   const key = join(folder, "id");
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
   const { outputs: made } = await image.create(context(), {
@@ -62,6 +63,16 @@ export async function makeLab(name: string, hosts: number, more: readonly string
     return stdout;
   };
   return { name, folder, connections, sshConfig: writeSshConfig(folder, connections), inside };
+}
+
+/** Each host's systemd and its services watch files; the kernel's usual 128 watchers end at some 20 hosts. */
+function allowMoreWatchers(hosts: number): void {
+  const file = "/proc/sys/fs/inotify/max_user_instances";
+  const before = Number(readFileSync(file, "utf8"));
+  const wanted = 128 + hosts * 10;
+  if (before >= wanted) return;
+  writeFileSync(file, String(wanted));
+  later(() => writeFileSync(file, String(before)));
 }
 
 /** Writes keys, known hosts and settings for the OpenSSH client; gives the path of the settings. */

@@ -23,9 +23,7 @@ export type Limit =
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
-  return sorted.length % 2 === 1
-    ? sorted[Math.floor(middle)]!
-    : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Ours divided by the other's, or the other way round where it says how many times faster. */
@@ -52,9 +50,15 @@ export function shown(values: readonly number[], unit: Measure["unit"]): string 
   return `${text} (${digits(Math.min(...values))} to ${digits(Math.max(...values))})`;
 }
 
-/** Seconds that work takes. */
-export async function seconds(work: () => Promise<unknown>): Promise<number> {
+/** Seconds that work takes; says them. */
+export async function seconds(what: string, work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
-  return (performance.now() - began) / 1000;
+  return said(what, (performance.now() - began) / 1000);
+}
+
+/** Shows one value as progress. */
+export function said(what: string, value: number): number {
+  console.error(`  ${what}: ${value.toFixed(2)} s`);
+  return value;
 }

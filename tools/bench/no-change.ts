@@ -1,14 +1,14 @@
-import { spawn } from "node:child_process";
 import type { Stack } from "../../test/lab/stack.ts";
 import { cheapStack } from "./cheap-hosts.ts";
+import { child } from "./child.ts";
 import { clusterProgram } from "./cluster.ts";
 import { makeLab } from "./lab.ts";
-import { type Measure, seconds } from "./measure.ts";
+import { type Measure, said, seconds } from "./measure.ts";
+import { rounds } from "./options.ts";
 import { benchStack, pulumi, UP } from "./stack.ts";
 
 const few = 3;
 const many = 30;
-const rounds = 5;
 const REFRESH = [...UP, "--refresh"];
 
 /**
@@ -40,13 +40,15 @@ export async function noChange(): Promise<Measure[]> {
     { stack: cheapFew, what: `${few} cheap hosts`, hosts: fewHosts },
     { stack: cheapMany, what: `${many} cheap hosts`, hosts: manyHosts },
   ].map((one) => ({ ...one, plain: [] as number[], refreshed: [] as number[], floor: [] as number[] }));
-  for (let round = 0; round < rounds; round++) {
-    const emptyUp = await unchanged(empty, UP);
+  for (let round = 0; round < rounds(5); round++) {
+    const emptyUp = said("empty program", await unchanged(empty, UP));
     for (const one of cases) {
       const names = one.hosts.map(({ host }) => host);
-      one.floor.push(emptyUp + (await seconds(() => roundTrips(lab.sshConfig, names))));
-      one.plain.push(await unchanged(one.stack, UP));
-      one.refreshed.push(await unchanged(one.stack, REFRESH));
+      one.floor.push(
+        emptyUp + (await seconds(`ssh to ${names.length}`, () => roundTrips(lab.sshConfig, names))),
+      );
+      one.plain.push(said(`up, ${one.what}`, await unchanged(one.stack, UP)));
+      one.refreshed.push(said(`up --refresh, ${one.what}`, await unchanged(one.stack, REFRESH)));
     }
   }
   return [...cases.flatMap(rows), inSeries(cases[1]!.refreshed, cases[2]!.refreshed)];
@@ -87,10 +89,5 @@ async function unchanged(stack: Stack, args: readonly string[]): Promise<number>
 
 /** A fresh connection to every host at once, as a person's `ssh HOST true`. */
 async function roundTrips(config: string, hosts: readonly string[]): Promise<void> {
-  const ends = hosts.map(async (host) => {
-    const child = spawn("ssh", ["-F", config, host, "true"], { stdio: "ignore" });
-    const code = await new Promise((resolve) => child.once("close", resolve));
-    if (code !== 0) throw new Error(`ssh ${host} true ended with code ${code}`);
-  });
-  await Promise.all(ends);
+  await Promise.all(hosts.map((host) => child(["ssh", "-F", config, host, "true"])));
 }

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +5,9 @@ import { basename, join } from "node:path";
 import * as control from "../../components/lab/control.ts";
 import { cacheRoot } from "../../components/local/folders.ts";
 import { checkout } from "../engine/paths.ts";
+import { child } from "./child.ts";
 import { type Measure, seconds } from "./measure.ts";
+import { options, rounds } from "./options.ts";
 import { later } from "./tidy.ts";
 
 const lab = "bench-start";
@@ -16,7 +17,8 @@ const ownProgram = { file: join("stacks", "local.ts"), name: 'new Site("lab"' };
  * `npm start` in a copy of this checkout, so that a stack `local` in use is left alone: its lab and
  * its state are others. Cold: npm packages, engine and artifacts are fetched and built as well.
  */
-export async function start(cold: boolean): Promise<Measure[]> {
+export async function start(): Promise<Measure[]> {
+  const { cold } = options;
   const folder = mkdtempSync(join(tmpdir(), "spillway-bench-"));
   later(() => rmSync(folder, { recursive: true, force: true }));
   const copy = join(folder, "checkout");
@@ -24,21 +26,22 @@ export async function start(cold: boolean): Promise<Measure[]> {
   if (!cold) later(() => rmSync(homeOf(copy), { recursive: true, force: true }));
   copyCheckout(copy, cold);
   later(() => control.purge(lab));
-  const npmStart = () => run(copy, ["node", "tools/start.mjs"], env);
-  const destroy = () => run(copy, ["tools/pulumi", "destroy", "--stack", "local", "--yes"], env);
+  const npmStart = () => child(["node", "tools/start.mjs"], { cwd: copy, env });
+  const destroy = () => child(["tools/pulumi", "destroy", "--stack", "local", "--yes"], { cwd: copy, env });
 
   const first: number[] = [];
   const second: number[] = [];
-  for (let round = 0; round < (cold ? 1 : 2); round++) {
-    first.push(await seconds(npmStart));
-    for (let again = 0; again < 2; again++) {
+  for (let round = 0; round < (cold ? 1 : rounds(2)); round++) {
+    first.push(await seconds("npm start", npmStart));
+    for (let again = 0; again < rounds(2); again++) {
       let said = "";
       second.push(
-        await seconds(async () => {
+        await seconds("npm start again", async () => {
           said = await npmStart();
         }),
       );
-      if (!said.includes("nothing changed")) throw new Error(`the second npm start changed something:\n${said}`);
+      if (!said.includes("nothing changed"))
+        throw new Error(`the second npm start changed something:\n${said}`);
     }
     await destroy();
   }
@@ -89,26 +92,4 @@ function environment(folder: string, cold: boolean): NodeJS.ProcessEnv {
 function homeOf(copy: string): string {
   const key = createHash("sha256").update(copy).digest("hex").slice(0, 12);
   return join(cacheRoot(), "engine", "homes", key);
-}
-
-/** Runs a command of the copy and gives what it said; fails with that when it fails. */
-function run(copy: string, [command = "", ...args]: string[], env: NodeJS.ProcessEnv): Promise<string> {
-  const child = spawn(command, args, { cwd: copy, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-  let said = "";
-  let ended = false;
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (said += data));
-  const end = new Promise<string>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => {
-      ended = true;
-      if (code === 0) resolve(said);
-      else reject(new Error(`\`${command} ${args.join(" ")}\` ended with code ${code}:\n${said.slice(-4000)}`));
-    });
-  });
-  later(async () => {
-    if (ended || child.pid === undefined) return;
-    process.kill(-child.pid, "SIGKILL");
-    await end.catch(() => {});
-  });
-  return end;
 }

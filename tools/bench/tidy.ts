@@ -2,6 +2,7 @@ type Task = () => unknown;
 
 const tasks: Task[] = [];
 let stopping: Promise<void> | undefined;
+let cut = false;
 
 /** Notes what takes something back; it runs at the end of the bench, or when the run is cut. */
 export function later(task: Task): void {
@@ -26,6 +27,9 @@ async function run(): Promise<void> {
   }
 }
 
+/** Whether a signal ended the run. */
+export const interrupted = (): boolean => cut;
+
 /** Ctrl-C and TERM take everything back before the process ends. */
 export function tidyOnSignals(): void {
   for (const [signal, code] of [
@@ -33,6 +37,7 @@ export function tidyOnSignals(): void {
     ["SIGTERM", 143],
   ] as const) {
     process.on(signal, () => {
+      cut = true;
       console.error("interrupted: taking back what this run made");
       void tidy().finally(() => process.exit(code));
     });

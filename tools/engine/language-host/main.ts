@@ -5,10 +5,12 @@
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb.js";
+import { whenOrphaned } from "../../../components/local/orphan.ts";
 import { languageRuntime } from "./service.ts";
 
 // The engine waits five seconds for a plugin that is slow to leave.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(0));
+whenOrphaned(() => process.exit(0));
 
 const engineAddress = process.argv.at(-1) ?? "";
 const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });

@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Connection } from "../../components/model/connection.ts";
+import { type Case, cutAndFinish, inventories, leftovers } from "./faults.sweep.ts";
+import { type Cut, FaultLab } from "./faults.ts";
+import { type Running, Stack } from "./stack.ts";
+
+/** Another team's program for the same hosts. */
+const intruder = `
+import * as pulumi from "@pulumi/pulumi";
+import { KubernetesCluster, Registry, Site } from "spillway/onprem";
+import { HostState } from "spillway/ssh";
+
+const { cp1, w1 } = JSON.parse(process.env.CONNECTIONS!);
+if (process.env.WHAT === "state") {
+  new HostState("state", { connection: cp1, name: "registry", files: { "/etc/intruder": { content: "x" } } });
+} else {
+  const host = ({ address, hostKey }: { address: string; hostKey: string }) => ({ address, hostKey, container: true });
+  const range = cp1.address.replace(/[0-9]+$/, "0/24");
+  const site = new Site("theirs", { range, ssh: { privateKey: pulumi.secret(cp1.privateKey) }, hosts: { cp1: host(cp1), w1: host(w1) } });
+  const registry = new Registry("store", { site, host: "w1" });
+  const pools = { general: { hosts: ["w1"] } };
+  new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
+}
+`;
+
+let lab: FaultLab;
+let other: Stack;
+let bare: Record<string, string[]>;
+
+beforeAll(async () => {
+  lab = await FaultLab.make("faults");
+  other = new Stack({ name: "intruder", program: intruder });
+  await lab.succeed("registry");
+  bare = await inventories(lab);
+});
+
+afterAll(async () => {
+  await other?.remove();
+  await lab?.stack.remove();
+});
+
+/** Waits until something of a run is to be seen. */
+async function comes(run: Running, seen: () => boolean): Promise<void> {
+  let over = false;
+  void run.end.then(() => {
+    over = true;
+  });
+  while (!seen()) {
+    if (over) throw new Error(`the run ended too early:\n${run.text()}`);
+    await sleep(50);
+  }
+}
+
+/** Starts a run and waits until kubeadm is in the middle of making the cluster. */
+async function initBegun(): Promise<Running> {
+  const run = lab.launchUp("cluster");
+  await comes(run, () => lab.has("cp1", "/etc/kubernetes/admin.conf"));
+  return run;
+}
+
+async function mustBeWhole(): Promise<void> {
+  await lab.mustBeSettled("cluster");
+  await lab.mustBeReady();
+}
+
+/** Takes the cluster away, and says what is left of it. */
+async function mustBeGone(): Promise<void> {
+  await lab.succeed("registry");
+  expect(await leftovers(lab, bare)).toEqual([]);
+}
+
+const up = (cut: Cut): Case => ({ from: "registry", to: "cluster", cut });
+const down = (cut: Cut): Case => ({ from: "cluster", to: "registry", cut });
+
+async function mustFinish(one: Case): Promise<void> {
+  expect((await cutAndFinish(lab, one)).problems).toEqual([]);
+}
+
+describe("a run that is interrupted while kubeadm makes the cluster", () => {
+  test("ends by itself after one Ctrl-C, and the next finishes what it began", async () => {
+    const run = await initBegun();
+    run.signal("SIGINT");
+    const { code, text } = await run.end;
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/host cp1, enter-cp1: no longer waited for; .*the next run takes its result/);
+    await lab.succeed("cluster");
+    await mustBeWhole();
+    await mustFinish(down({ host: "w1", k: 2, mode: "after" }));
+    await mustBeGone();
+  });
+
+  test("ends at once after two, and what still runs is taken back as well", async () => {
+    const run = await initBegun();
+    run.signal("SIGINT");
+    await sleep(200);
+    run.signal("SIGINT");
+    expect((await run.end).code).not.toBe(0);
+    await mustBeGone();
+  });
+
+  test("may be killed: once its lock on the state is taken away the next finishes what it began", async () => {
+    const run = await initBegun();
+    run.child.kill("SIGKILL");
+    await run.end;
+    const refused = await lab.up("cluster");
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toMatch(/currently locked by 1 lock[\s\S]*pulumi cancel/);
+    const freed = await lab.stack.run(["cancel", "--yes"]);
+    expect(freed.code, freed.text).toBe(0);
+    await lab.succeed("cluster");
+    await mustBeWhole();
+  });
+});
+
+describe("two runs at once", () => {
+  test("of one stack: the second is refused and the first is not disturbed", async () => {
+    const run = lab.launchUp("cluster");
+    await comes(run, () => /updating/i.test(run.text()));
+    const second = await lab.up("cluster");
+    expect(second.code).not.toBe(0);
+    expect(second.text).toMatch(/currently locked by 1 lock/);
+    const first = await run.end;
+    expect(first.code, first.text).toBe(0);
+  });
+
+  test("of two stacks: a host that one of them owns is refused to the other before anything is changed", async () => {
+    const { connections } = await lab.stack.outputs<{ connections: Record<string, Connection> }>();
+    const env = { CONNECTIONS: JSON.stringify(connections) };
+    const cluster = await other.run(["preview"], { ...env, WHAT: "cluster" });
+    expect(cluster.code).not.toBe(0);
+    expect(cluster.text).toMatch(/hosts are not fit: [\s\S]*cp1.*organization\/faults-faults\/t\/c/);
+    const state = await other.run(["up", "--yes"], { ...env, WHAT: "state" });
+    expect(state.code).not.toBe(0);
+    expect(state.text).toMatch(
+      /host cp1[\s\S]*the state "registry" belongs to urn:pulumi:t::faults-faults::/,
+    );
+    expect(cluster.text + state.text).not.toContain("PRIVATE KEY");
+    await mustBeWhole();
+    await mustFinish(down({ host: "cp1", k: 7, mode: "after" }));
+    await mustBeGone();
+  });
+});
+
+describe("a connection that is cut", () => {
+  test("after kubeadm's init, before its answer came: a refresh in between loses nothing", async () => {
+    await lab.arm({ host: "cp1", k: 10, mode: "after" });
+    const { code, text } = await lab.up("cluster");
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/host cp1, [^:]+: .*bring the host back and run again/);
+    await lab.arm();
+    expect((await lab.stack.refresh({ EXTENT: "cluster" })).code).toBe(0);
+    expect((await lab.stack.previewNothing({ EXTENT: "cluster" })).code).not.toBe(0);
+    await lab.succeed("cluster");
+    await mustBeWhole();
+    await mustFinish(down({ host: "cp1", k: 4, mode: "before" }));
+    await mustBeGone();
+  });
+
+  test("while a host gets its declared state, or when it is locked: the next run goes on", async () => {
+    await mustFinish(up({ host: "w1", k: 8, mode: "before" }));
+    await mustFinish(down({ host: "w1", k: 1, mode: "before" }));
+    await mustBeGone();
+  });
+
+  test("after a worker's join: the next run takes the answer", async () => {
+    await mustFinish(up({ host: "w1", k: 10, mode: "after" }));
+    await mustBeGone();
+  });
+});
