@@ -8,7 +8,7 @@ import type { PreflightArgs } from "./preflight.ts";
  * path that changes, `refresh` finds drift, deleting takes back exactly what was put.
  *
  * @example
- * new HostState("motd", { connection: site.connection("w1"), name: "motd", files: { "/etc/motd": { content: "hello\n" } } });
+ * new HostState("motd", { connection: site.connection("w1"), name: "motd", files: { "/etc/motd": { content: "hello\n", overwrite: true } } });
  */
 export class HostState extends PluginResource {
   constructor(name: string, args: Args<HostStateArgs>, opts?: pulumi.CustomResourceOptions) {

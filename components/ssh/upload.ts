@@ -1,11 +1,13 @@
+import { createHash } from "node:crypto";
+
 /*
- * Reads where, mode, digest and then the bytes from stdin. Says `have` when nothing is to do, else
+ * Reads where, a name for what is half there, mode, digest and then the bytes from stdin. Says `have` when nothing is to do, else
  * `want`. `read` takes byte by byte, so the bytes after the header stay for `cat`.
  */
 const receiver = `
 set -eu; umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; export PATH LC_ALL
-IFS= read -r path; IFS= read -r mode; IFS= read -r digest
+IFS= read -r path; IFS= read -r id; IFS= read -r mode; IFS= read -r digest
 path=$(printf %s "$path" | base64 -d; printf x); path=\${path%x}
 sum() { sha256sum <"$1" | cut -d " " -f 1; }
 if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(sum "$path")" = "$digest" ]; then
@@ -13,7 +15,8 @@ if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(sum "$path")" = "$digest" ]; then
   chown 0:0 "$path"; chmod "$mode" "$path"; echo changed; exit 0
 fi
 ( umask 022; mkdir -p "\${path%/*}/" )
-new=$(mktemp "\${path%/*}/.spillway-XXXXXXXX")
+rm -f "\${path%/*}/.spillway-$id."*
+new=$(mktemp "\${path%/*}/.spillway-$id.XXXXXX")
 trap "rm -f \\"\\$new\\"" EXIT
 trap "exit 1" HUP INT PIPE TERM
 echo want
@@ -27,7 +30,8 @@ mv -fT "$new" "$path"
 export const receiverArgument = `-c '${receiver}'`;
 
 export function uploadHeader(path: string, mode: string, sha256: string): string {
-  return `${Buffer.from(path).toString("base64")}\n${mode.replace(/^0+(?=.)/, "")}\n${sha256}\n`;
+  const id = createHash("sha256").update(path).digest("hex");
+  return `${Buffer.from(path).toString("base64")}\n${id}\n${mode.replace(/^0+(?=.)/, "")}\n${sha256}\n`;
 }
 
 /** Everything wrong with an upload's arguments, in words; nothing when all is well. */

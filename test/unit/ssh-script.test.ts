@@ -177,7 +177,7 @@ describe("a step", () => {
 });
 
 test("an upload's header carries any path on one line", () => {
-  const [path, mode] = uploadHeader("/a\nb", "0755", "0".repeat(64)).split("\n");
+  const [path, , mode] = uploadHeader("/a\nb", "0755", "0".repeat(64)).split("\n");
   expect([Buffer.from(path ?? "", "base64").toString(), mode]).toEqual(["/a\nb", "755"]);
 });
 

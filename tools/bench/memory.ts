@@ -61,14 +61,14 @@ type Peaks = Partial<Record<Role, number>>;
 /** Peak resident set in MB of each role's process in a run that has to succeed. */
 async function peaks(stack: Stack, args: readonly string[]): Promise<Peaks> {
   const running = stack.launch([...args]);
-  const group = running.child.pid!;
+  const first = running.child.pid!;
   const found: Peaks = {};
   let over = false;
   const end = running.end.finally(() => {
     over = true;
   });
   while (!over) {
-    for (const [role, size] of sizes(group)) found[role] = Math.max(found[role] ?? 0, size);
+    for (const [role, size] of sizes(first)) found[role] = Math.max(found[role] ?? 0, size);
     await sleep(50);
   }
   mustEnd(await end);
@@ -76,25 +76,33 @@ async function peaks(stack: Stack, args: readonly string[]): Promise<Peaks> {
 }
 
 /** The kernel keeps each process's own peak (VmHWM), so looking now and then is enough. */
-function sizes(group: number): [Role, number][] {
-  return readdirSync("/proc")
+function sizes(first: number): [Role, number][] {
+  return descendants(first).flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      const role = (Object.keys(roles) as Role[]).find((name) => roles[name].test(command));
+      const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+      return role && peak ? [[role, Number(peak) / 1024] as [Role, number]] : [];
+    } catch {
+      // It ended while it was looked at.
+      return [];
+    }
+  });
+}
+
+/** A process and all that it started, each in a group of its own. */
+function descendants(first: number): number[] {
+  const parents = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
-        if (groupOf(pid) !== group) return [];
-        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-        const role = (Object.keys(roles) as Role[]).find((name) => roles[name].test(command));
-        const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-        return role && peak ? [[role, Number(peak) / 1024] as [Role, number]] : [];
+        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+        return [[Number(pid), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const];
       } catch {
-        // It ended while it was looked at.
         return [];
       }
     });
-}
-
-/** Processes of one run share the group of its first one. */
-function groupOf(pid: string): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
+  const found = [first];
+  for (const parent of found) for (const [pid, its] of parents) if (its === parent) found.push(pid);
+  return found;
 }

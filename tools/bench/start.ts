@@ -59,7 +59,8 @@ export async function start(): Promise<Measure[]> {
 }
 
 function copyCheckout(copy: string, cold: boolean): void {
-  const left = new Set(["node_modules", ".git", ...(cold ? ["dist"] : [])]);
+  // The stack's own settings go with the passphrase of a state in use.
+  const left = new Set(["node_modules", ".git", "Pulumi.local.yaml", ...(cold ? ["dist"] : [])]);
   cpSync(checkout, copy, { recursive: true, filter: (path) => !left.has(basename(path)) });
   if (!cold) symlinkSync(join(checkout, "node_modules"), join(copy, "node_modules"));
   const path = join(copy, ownProgram.file);

@@ -28,10 +28,13 @@ trap ended EXIT
 arg() { IFS= read -r "$1" <&3; }
 say() { printf '%s\\n' "$1"; }
 piece() { tail -c "+$offset" "$CONTENTS" | head -c "$length"; }
+# What a loss of power left half-written beside a path goes with the next try, or with the path.
+tidy() { set +f; rm -rf "\${1%/*}/.spillway-$2."*; set -f; }
+beside() { tidy "$1" "$2"; new=$(mktemp "\${1%/*}/.spillway-$2.XXXXXX"); }
 install_piece() {
-  new=$(mktemp "\${1%/*}/.spillway-XXXXXXXX")
+  beside "$1" "$4"
   piece >"$new"; chown "$3" "$new"; chmod "$2" "$new"
-  if [ "\${4:-}" = durable ]; then sync "$new"; fi
+  if [ "\${5:-}" = durable ]; then sync "$new"; fi
   mv -fT "$new" "$1"; new=
 }
 logged() { "$@" >"${"$"}{CONTENTS%/*}/log" 2>&1 </dev/null 3<&-; }
@@ -92,7 +95,7 @@ while arg verb; do
     ledger)
       arg offset; arg length; doing="noting what is done"
       mkdir -p "$root"; chmod 0700 "$root"; mkdir -p "$state"
-      install_piece "$state/ledger" 600 root:root durable ;;
+      install_piece "$state/ledger" 600 root:root ledger durable ;;
     keep)
       arg path; arg id; doing="keeping the original of $path"
       mkdir -p "$root"; chmod 0700 "$root"; mkdir -p "$state/originals"
@@ -118,16 +121,16 @@ while arg verb; do
       arg path; doing="removing directory $path"
       if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || say "warn directory $path stays: it is not empty"; fi ;;
     write)
-      arg path; arg mode; arg owner; arg offset; arg length; doing="writing $path"
-      install_piece "$path" "$mode" "$owner" ;;
+      arg path; arg mode; arg owner; arg id; arg offset; arg length; doing="writing $path"
+      install_piece "$path" "$mode" "$owner" "$id" ;;
     restore)
       arg path; arg id; doing="putting back the original of $path"
-      new=$(mktemp -u "\${path%/*}/.spillway-XXXXXXXX")
-      cp -aT "$state/originals/$id" "$new"; mv -fT "$new" "$path"; new= ;;
-    unlink) arg path; doing="removing $path"; rm -f "$path" ;;
+      beside "$path" "$id"
+      rm -f "$new"; cp -aT "$state/originals/$id" "$new"; mv -fT "$new" "$path"; new= ;;
+    unlink) arg path; arg id; doing="removing $path"; tidy "$path" "$id"; rm -f "$path" ;;
     hosts)
       arg offset; arg length; doing="writing /etc/hosts"
-      new=$(mktemp /etc/.spillway-XXXXXXXX)
+      beside /etc/hosts hosts
       if [ -e /etc/hosts ]; then
         sed -e "/ # spillway:$STATE$/d" -e '$a\\' /etc/hosts >"$new"
         chown --reference=/etc/hosts "$new"; chmod --reference=/etc/hosts "$new"

@@ -96,7 +96,7 @@ export function planState(wanted: Wanted, facts: Facts, urn: string): Plan {
     ...directories.actions,
     ...files.actions,
     ...sysctls.actions,
-    ...(isDeepStrictEqual(wanted.hosts, facts.hosts)
+    ...(isDeepStrictEqual(wanted.hosts, facts.hosts) && (!own.hosts || wanted.hosts.length > 0)
       ? []
       : [{ verb: "hosts", bytes: Buffer.from(wanted.hosts.map((line) => `${line}\n`).join("")) }]),
     ...(stale ? [{ verb: "reload" }] : []),
@@ -210,14 +210,16 @@ function planFiles(wanted: Wanted, facts: Facts, own: Ledger, others: [string, L
     if (!differs && !attributesDiffer(file, found)) continue;
     changed.push(path);
     if (Buffer.isBuffer(file.bytes) && differs) {
-      actions.push({ verb: "write", args: [path, file.mode, file.owner], bytes: file.bytes });
+      actions.push({ verb: "write", args: [path, file.mode, file.owner, id(path)], bytes: file.bytes });
     } else if (differs) uploads.push(file);
     else actions.push({ verb: "attributes", args: [path, file.mode, file.owner] });
   }
   for (const [path, { original }] of Object.entries(own.files)) {
     if (path in ledger || wanted.files.some((file) => file.path === path)) continue;
     changed.push(path);
-    actions.push(original ? { verb: "restore", args: [path, id(path)] } : { verb: "unlink", args: [path] });
+    actions.push(
+      original ? { verb: "restore", args: [path, id(path)] } : { verb: "unlink", args: [path, id(path)] },
+    );
     if (original) discards.push({ verb: "discard", args: [id(path)] });
   }
   return { problems, keeps, actions, discards, uploads, changed, ledger };
