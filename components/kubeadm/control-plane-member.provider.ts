@@ -18,6 +18,7 @@ import {
   PRELUDE,
   RESET,
   SETTLE,
+  START_OVERLAY,
 } from "./node.ts";
 import { type EtcdMember, removalProblem } from "./quorum.ts";
 
@@ -77,6 +78,7 @@ ${RESET}
 fi
 ${KEYS}
 systemctl enable kubelet >&2
+${START_OVERLAY}
 if [ "$ROLE" = init ]; then
   kubeadm init --config "$CONFIG" --skip-token-print --ignore-preflight-errors "$IGNORE" >&2
 else

@@ -90,6 +90,8 @@ done
 
 /** Behind RESET, when the host leaves for good: rules, interfaces and images of the cluster. */
 export const LEAVE = `${RESET}
+# It would put its rules back as long as it runs.
+systemctl stop flanneld 2>/dev/null || :
 for tool in iptables ip6tables; do
   command -v $tool-save >/dev/null || continue
   $tool-save 2>/dev/null | grep -Ev '(KUBE-|CNI-|FLANNEL)' | $tool-restore 2>/dev/null || :
@@ -101,6 +103,11 @@ fi
 for folder in /var/lib/etcd /var/lib/kubelet; do rmdir "$folder" 2>/dev/null || :; done
 rm -f /var/lib/spillway/owner /var/lib/spillway/cluster
 rmdir /var/lib/spillway 2>/dev/null || :
+`;
+
+/** Before a join or init: the overlay's daemon, which LEAVE may have stopped. */
+export const START_OVERLAY = `
+if [ -e /etc/systemd/system/flanneld.service ]; then systemctl start flanneld; fi
 `;
 
 /** Behind a join or init: range, labels and taints of the node, then wait until it is ready. */
@@ -166,10 +173,25 @@ export async function mustBeReached({ live, unreached }: ControlPlaneView, conte
   if (!live && unreached) await orGiveUp(context, () => Promise.reject(unreached));
 }
 
+/*
+ * A join that comes before the controller manager has signed the cluster's introduction for its token
+ * asks again only after five seconds, hence the wait.
+ */
+const TOKEN = `${PRELUDE}
+token=$(kubeadm token create --ttl 15m --description "made by Spillway for one join" 2>/dev/null)
+keys='{{range $key, $value := .data}} {{$key}} {{end}}'
+signed() {
+  found=$(kubectl --request-timeout=5s -n kube-public get configmap cluster-info -o "go-template=$keys" || :)
+  case $found in *" jws-kubeconfig-\${token%%.*} "*) true ;; *) false ;; esac
+}
+turns=0
+until signed || [ "$turns" -ge 30 ]; do sleep 0.2; turns=$((turns + 1)); done
+echo "$token"
+`;
+
 /** A join token that ends after fifteen minutes; a secret. */
 export async function joinToken(live: Connection, context: Context): Promise<string> {
-  const text = `${PRELUDE}kubeadm token create --ttl 15m --description "made by Spillway for one join" 2>/dev/null`;
-  const script = { name: "make a join token", text, timeoutSeconds: 60 };
+  const script = { name: "make a join token", text: TOKEN, timeoutSeconds: 60 };
   return (await onHost(live, context, (session) => session.run(script, context))).trim();
 }
 

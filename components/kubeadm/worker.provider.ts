@@ -18,6 +18,7 @@ import {
   PRELUDE,
   RESET,
   SETTLE,
+  START_OVERLAY,
 } from "./node.ts";
 
 export interface WorkerInputs extends NodeInputs {
@@ -39,6 +40,7 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet
 ${RESET}
 fi
 systemctl enable kubelet >&2
+${START_OVERLAY}
 kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
 : >"$marker"
 `;

@@ -67,7 +67,6 @@ ExecStart=-/usr/sbin/iptables -w -t nat -D ${masquerade}
 ExecStart=/usr/sbin/iptables -w -t nat -A ${masquerade}
 ExecStop=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
 ExecStop=-/usr/sbin/iptables -w -t nat -D ${masquerade}
-ExecStopPost=-/usr/sbin/ip link delete cni0
 
 [Install]
 WantedBy=multi-user.target
@@ -90,8 +89,6 @@ ConditionPathExists=/etc/spillway/flannel/kubeconfig
 [Service]
 Environment=NODE_NAME=${node}
 ExecStart=/usr/local/bin/flanneld --kube-subnet-mgr --kubeconfig-file=/etc/spillway/flannel/kubeconfig --net-config-path=/etc/spillway/flannel/net-conf.json --public-ip=${address} --iface=${address} --ip-masq
-ExecStopPost=-/usr/sbin/ip link delete flannel.1
-ExecStopPost=-/usr/sbin/ip link delete cni0
 Restart=always
 RestartSec=2
 

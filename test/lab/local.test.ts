@@ -111,6 +111,11 @@ test("a run without changes changes nothing, nor does a refresh", async () => {
   expect(preview.code, preview.text).toBe(0);
 });
 
+test("running pods keep their network when a host's routes are set anew", async () => {
+  for (const host of ["w1", "w2"]) await onHost(host, "systemctl restart spillway-routes.service");
+  for (let i = 0; i < 6; i++) expect((await fetch(outputs.sampleUrl)).status).toBe(200);
+});
+
 test("drift on a host is found by refresh, named by path, and repaired by up", async () => {
   await onHost(
     "w1",
