@@ -4,7 +4,11 @@ package=$(dirname -- "$bin")
 
 # Prints nothing and fails when there is no such program or it is older than Node 22.
 is_recent() {
-  [ -x "$(command -v "$1")" ] && "$1" -e 'process.exit(parseInt(process.versions.node, 10) >= 22 ? 0 : 1)' 2>/dev/null
+  [ -x "$(command -v "$1")" ] || return 1
+  # Answered before Node sets itself up: each run of Pulumi waits for this.
+  version=$("$1" --version 2>/dev/null)
+  major=${version#v}
+  [ "${major%%.*}" -ge 22 ] 2>/dev/null
 }
 
 for node in node "$package/node_modules/.bin/node" "$package/../.bin/node" "$PWD/node_modules/.bin/node"; do

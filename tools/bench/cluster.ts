@@ -38,7 +38,7 @@ export async function cluster(): Promise<Measure[]> {
   const folder = prepare(stack.folder, nodes);
   const ours: number[] = [];
   const bare: number[] = [];
-  for (let round = 0; round < rounds(3); round++) {
+  for (let round = 0; round < rounds(2); round++) {
     await removeMembers(stack);
     ours.push(said("pulumi up", await pulumi(stack, ...UP)));
     await removeMembers(stack);

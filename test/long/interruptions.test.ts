@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Connection } from "../../components/model/connection.ts";
-import { type Case, cutAndFinish, inventories, leftovers } from "./faults.sweep.ts";
-import { type Cut, FaultLab } from "./faults.ts";
-import { type Running, Stack } from "./stack.ts";
+import { type Case, cutAndFinish, inventories, leftovers } from "../lab/faults.sweep.ts";
+import { type Cut, FaultLab } from "../lab/faults.ts";
+import { type Running, Stack } from "../lab/stack.ts";
 
 /** Another team's program for the same hosts. */
 const intruder = `
