@@ -102,7 +102,8 @@ plugins:
       });
     });
     const signal = (name: NodeJS.Signals) => {
-      if (child.pid !== undefined) process.kill(-child.pid, name);
+      // One that has ended takes no signal.
+      if (child.pid !== undefined && this.#running.has(running)) process.kill(-child.pid, name);
     };
     const running: Running = { child, end, text: () => text, signal };
     this.#running.add(running);

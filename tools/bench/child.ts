@@ -21,10 +21,13 @@ export function child(argv: readonly string[], { cwd, env, input = "" }: ChildOp
     });
   const end = new Promise<string>((resolve, reject) => {
     process_.once("error", reject);
-    process_.once("close", (code) => {
+    process_.once("close", (code, signal) => {
       ended = true;
       if (code === 0) resolve(said);
-      else reject(new Error(`\`${argv.join(" ")}\` ended with code ${code}:\n${said.slice(-4000)}`));
+      else
+        reject(
+          new Error(`\`${argv.join(" ")}\` ended with ${signal ?? `code ${code}`}:\n${said.slice(-4000)}`),
+        );
     });
   });
   process_.stdin.on("error", () => {});
