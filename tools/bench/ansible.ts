@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheRoot } from "../../components/local/folders.ts";
 import { child } from "./child.ts";
-import { playbook, templateFiles } from "./declared.ts";
+
 import type { Lab } from "./lab.ts";
+import { playbook, templateFiles } from "./playbook.ts";
 import { later } from "./tidy.ts";
 
 const version = "2.19.14";

@@ -5,8 +5,8 @@ import { differenceOf } from "../../components/provider/difference.ts";
 import { hostState } from "../../components/ssh/host-state.provider.ts";
 import type { HostStateArgs } from "../../components/ssh/host-state.ts";
 import { closeAll } from "../../components/ssh/session.ts";
+import { context } from "./context.ts";
 import { hostStateArgs } from "./declared.ts";
-import { context } from "./lab.ts";
 
 const actions: Record<string, (inputs: HostStateArgs) => Promise<unknown>> = {
   create: (inputs) => hostState.create(context(), inputs),

@@ -8,15 +8,9 @@ import { image, labPackages } from "../../components/lab/image.provider.ts";
 import { network } from "../../components/lab/network.provider.ts";
 import { rangeClash } from "../../components/lab/wiring.ts";
 import type { Connection } from "../../components/model/connection.ts";
-import type { Context } from "../../components/provider/resource.ts";
+import { context } from "./context.ts";
 import { eachOf } from "./parallel.ts";
 import { later } from "./tidy.ts";
-
-/** What a provider function is told when no engine calls it. */
-export function context(urn = "urn:pulumi:bench::bench::bench::bench"): Context {
-  const signal = new AbortController().signal;
-  return { urn, preview: false, progress: () => {}, warn: () => {}, signal, timeoutSeconds: 0 };
-}
 
 /** Hosts of the bench's own. */
 export interface Lab {
