@@ -33,3 +33,8 @@ export class Refusal extends Error {
 export function refuse(subject: string, problems: readonly Problem[]): void {
   if (problems.length > 0) throw new Refusal(subject, problems);
 }
+
+/** What went wrong, in words, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { registryPackages } from "../artifacts/list.ts";
 import { Image as ImageResource } from "../artifacts/resources.ts";
 import type { Image } from "../artifacts/source.ts";
-import { nameProblems } from "../model/names.ts";
+import { nameProblems, portProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { REGISTRY_FOLDER, registryConfig, registryDropIn } from "../render/registry.ts";
 import { Certificate, Password } from "../secrets/resources.ts";
@@ -17,13 +17,13 @@ export interface RegistryArgs {
   host: string;
   /** TCP port. @default 5000 */
   port?: number;
-  /** Folder of the blobs on the host. @default /var/lib/spillway-registry */
+  /** Folder on the host; the blobs lie in a folder of their own below it, which goes with the registry. @default /var/lib/spillway-registry */
   storage?: string;
 }
 
 /**
  * Private OCI registry on a host of the site: TLS from the site's own authority, a password for
- * pulling as well as pushing, blobs on the host's disk.
+ * pulling as well as pushing, blobs on the host's disk. A host serves one registry.
  */
 export class Registry extends pulumi.ComponentResource {
   /** Site it is at. */
@@ -87,7 +87,9 @@ export class Registry extends pulumi.ComponentResource {
   }
 
   #serve(name: string, served: Served, preflight: Preflight): void {
-    const { connection, storage, port, password, certificate } = served;
+    const { connection, port, password, certificate } = served;
+    // The folder itself may be there before, as a mounted disk is: only what is below is ours to remove.
+    const storage = `${served.storage.replace(/\/$/, "")}/blobs`;
     new HostState(
       `${name}-state`,
       {
@@ -135,9 +137,7 @@ export function registryProblems(
   return [
     ...nameProblems("name", name),
     ...(hosts.includes(host) ? [] : [unknownHost("host", host, hosts)]),
-    ...(Number.isInteger(port) && port > 0 && port < 65536
-      ? []
-      : [{ path: "port", found: `${port} is no port`, remedy: "give one from 1 to 65535" }]),
+    ...portProblems("port", port),
     ...(/^(\/[A-Za-z0-9._-]+)*\/?$/.test(storage) && !storage.includes("/..")
       ? []
       : [

@@ -3,6 +3,7 @@ import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import status from "@pulumi/pulumi/proto/status_pb.js";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
+import { messageOf } from "../model/problem.ts";
 import { firstName } from "./difference.ts";
 
 /** A resource that is there but not as it should be: the engine keeps it and comes back to it. */
@@ -18,9 +19,6 @@ export class Kept extends Error {
     this.inputs = inputs;
   }
 }
-
-/** What went wrong, in one line or more. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Inputs as they were checked, and what is wrong with which of them. */
 export function checked(

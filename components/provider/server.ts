@@ -1,11 +1,11 @@
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
-import { describe } from "../model/problem.ts";
+import { describe, messageOf } from "../model/problem.ts";
 import { differenceOf, firstName } from "./difference.ts";
 import { type Message, type Methods, ProviderProtocol } from "./protocol.ts";
 import type { Context, Existing, ResourceType } from "./resource.ts";
-import { checked, configured, differs, Kept, messageOf } from "./responses.ts";
+import { checked, configured, differs, Kept } from "./responses.ts";
 import { fromStruct, toStruct, UNKNOWN, unknownNames } from "./wire.ts";
 
 type Type = ResourceType<object, object>;

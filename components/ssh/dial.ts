@@ -3,8 +3,9 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ServerHostKeyAlgorithm } from "ssh2";
 import type { Endpoint } from "../model/connection.ts";
+import { messageOf } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
-import { ConnectionError, HostError, messageOf } from "./error.ts";
+import { ConnectionError, HostError } from "./error.ts";
 
 const attempts = 5;
 const keepaliveMilliseconds = 5_000;

@@ -55,7 +55,3 @@ export function sudoAdvice(stderr: string): string | undefined {
   }
   return undefined;
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
-}

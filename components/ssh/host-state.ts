@@ -6,7 +6,10 @@ export interface DirectoryState {
   mode?: string;
   /** `user:group`; a lone user means the group of the same name. @default root:root when it is made here, else left as it is */
   owner?: string;
-  /** On delete all that is in it goes too: for data that can be made anew. @default false: what is in it stays, and so it does */
+  /**
+   * On delete all that is in it goes too: for data that can be made anew. Refused on a directory that
+   * was there before. @default false: what is in it stays, and so it does
+   */
   removeContents?: boolean;
 }
 

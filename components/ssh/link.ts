@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, ClientChannel } from "ssh2";
-import { ConnectionError, HostError, messageOf } from "./error.ts";
+import { messageOf } from "../model/problem.ts";
+import { ConnectionError, HostError } from "./error.ts";
 
 /** sshd's `MaxSessions` is 10; one is the lock's, one stays free. */
 const channelLimit = 8;

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { hostname, userInfo } from "node:os";
+import { messageOf } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
-import { HostError, messageOf, sudoAdvice } from "./error.ts";
+import { HostError, sudoAdvice } from "./error.ts";
 import type { Link } from "./link.ts";
 import { renderAttended, runDirectory } from "./script.ts";
 

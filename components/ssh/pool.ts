@@ -1,8 +1,9 @@
 import type { Duplex } from "node:stream";
 import type { Connection, Endpoint } from "../model/connection.ts";
+import { messageOf } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
 import { dial } from "./dial.ts";
-import { ConnectionError, messageOf } from "./error.ts";
+import { ConnectionError } from "./error.ts";
 import { Link } from "./link.ts";
 import { takeLock } from "./lock.ts";
 

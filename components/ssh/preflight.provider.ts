@@ -1,9 +1,9 @@
 import type { Connection } from "../model/connection.ts";
-import { type Problem, refuse } from "../model/problem.ts";
+import { messageOf, type Problem, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { parseHostKey } from "./dial.ts";
-import { HostError, messageOf } from "./error.ts";
+import { HostError } from "./error.ts";
 import type { PreflightArgs, Requirements } from "./preflight.ts";
 import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
 import { onHost } from "./session.ts";

@@ -1,9 +1,11 @@
 import { createReadStream } from "node:fs";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { sha256Of } from "../local/cache.ts";
 import type { Connection } from "../model/connection.ts";
+import { messageOf } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
-import { ConnectionError, HostError, messageOf, sudoAdvice } from "./error.ts";
+import { ConnectionError, HostError, sudoAdvice } from "./error.ts";
 import type { Answer, Exec, Link } from "./link.ts";
 import { asRoot, linkTo, lockedLinkTo } from "./pool.ts";
 import { redact, renderDelivery, type Script } from "./script.ts";
@@ -225,20 +227,16 @@ function nameOf(urn: string): string {
 }
 
 async function localProblem(path: string, sha256: string): Promise<string | undefined> {
-  const { createHash } = await import("node:crypto");
-  const hash = createHash("sha256");
   try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk);
+    const found = await sha256Of(path);
+    if (found === sha256) return undefined;
+    return `the local file ${path} has digest ${found}, not ${sha256}; it changed since it was declared`;
   } catch (error) {
     return `the local file cannot be read: ${messageOf(error)}`;
   }
-  const found = hash.digest("hex");
-  return found === sha256
-    ? undefined
-    : `the local file ${path} has digest ${found}, not ${sha256}; it changed since it was declared`;
 }
 
-/** Passes on the last whole line, at most twice a second. */
+/** Passes on the last whole line, at most every other second. */
 function throttled(show: (line: string) => void): (chunk: Buffer) => void {
   let rest = "";
   let last = 0;

@@ -284,6 +284,25 @@ describe("a plan", () => {
     expect(steps(plan({}, { ledgers: own }))).toEqual(["attributes /d 755 root:root"]);
   });
 
+  test("empties a directory that it made when told to, and never one that was there before", () => {
+    const state = { directories: { "/d": { removeContents: true } } };
+    const own = ledgers({ directories: { "/d": { made: true, emptied: true } } });
+    expect(steps(plan({}, { ledgers: own }))).toEqual(["empty /d", "rmdir /d"]);
+    const kept = ledgers({ directories: { "/d": { made: true } } });
+    expect(steps(plan({}, { ledgers: kept }))).toEqual(["rmdir /d"]);
+    const there = new Map([["/d", { kind: "directory", mode: "755", owner: "root:root" } as const]]);
+    expect(plan(state, { paths: there }).problems.map(({ path }) => path)).toEqual([
+      'directories["/d"].removeContents',
+    ]);
+    expect(plan(state, { paths: there, ledgers: kept }).problems).toEqual([]);
+  });
+
+  test("takes its directories out of a package's before that goes", () => {
+    const own = ledgers({ packages: ["p"], directories: { "/etc/p/ours": { made: true } } });
+    const found = { ledgers: own, installed: new Map([["base", new Set(["p"])]]) };
+    expect(steps(plan({}, found))).toEqual(["prune /etc/p/ours", "remove p ", "rmdir /etc/p/ours"]);
+  });
+
   test("leaves to other states what they share", () => {
     const shared = {
       packages: ["p"],

@@ -1,5 +1,5 @@
 import type { Script } from "../script.ts";
-import { stateRoot } from "./ledger.ts";
+import { sealFormat, stateRoot } from "./ledger.ts";
 
 /** One thing to do on a host; arguments are single lines. */
 export interface Action {
@@ -36,6 +36,16 @@ install_piece() {
   piece >"$new"; chown "$3" "$new"; chmod "$2" "$new"
   if [ "\${5:-}" = durable ]; then sync "$new"; fi
   mv -fT "$new" "$1"; new=
+}
+# Lines of other paths stay, a new one comes last.
+seal() {
+  if [ -e "$state/seals" ]; then
+    while IFS= read -r line; do
+      case $line in *" $1") ;; *) say "$line" ;; esac
+    done <"$state/seals"
+  fi >"$state/seals.new"
+  if [ -n "$2" ]; then say "$(stat -c '${sealFormat}' -- "$1") $2 $1" >>"$state/seals.new"; fi
+  mv "$state/seals.new" "$state/seals"
 }
 logged() { "$@" >"${"$"}{CONTENTS%/*}/log" 2>&1 </dev/null 3<&-; }
 shown() { logged "$@" || { tail -c 3000 "\${CONTENTS%/*}/log" >&2; return 1; }; }
@@ -117,6 +127,7 @@ while arg verb; do
     empty)
       arg path; doing="emptying $path"
       if [ -d "$path" ]; then find "$path" -xdev -mindepth 1 -delete; fi ;;
+    prune) arg path; if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || :; fi ;;
     rmdir)
       arg path; doing="removing directory $path"
       if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || say "warn directory $path stays: it is not empty"; fi ;;
@@ -127,7 +138,9 @@ while arg verb; do
       arg path; arg id; doing="putting back the original of $path"
       beside "$path" "$id"
       rm -f "$new"; cp -aT "$state/originals/$id" "$new"; mv -fT "$new" "$path"; new= ;;
-    unlink) arg path; arg id; doing="removing $path"; tidy "$path" "$id"; rm -f "$path" ;;
+    unlink) arg path; arg id; doing="removing $path"; tidy "$path" "$id"; rm -f "$path"
+      if [ -e "$state/seals" ]; then seal "$path" ""; fi ;;
+    seal) arg path; arg sum; doing="noting what $path is"; seal "$path" "$sum" ;;
     hosts)
       arg offset; arg length; doing="writing /etc/hosts"
       beside /etc/hosts hosts

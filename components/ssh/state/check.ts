@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Problem } from "../../model/problem.ts";
+import { messageOf } from "../../model/problem.ts";
 import { parseHostKey } from "../dial.ts";
-import { messageOf } from "../error.ts";
 import type { HostStateArgs } from "../host-state.ts";
 
 const grammar = {

@@ -35,6 +35,12 @@ export interface Ledger {
 
 export const stateRoot = "/var/lib/spillway/state";
 
+/**
+ * For `stat -c`: what changes when a file's content does. Beside the digest of each uploaded file it is
+ * kept in the file `seals` of a state, a line each.
+ */
+export const sealFormat = "%d:%i:%s:%.9Z";
+
 export function emptyLedger(urn: string): Ledger {
   return {
     version: 1,

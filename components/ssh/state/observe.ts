@@ -1,5 +1,5 @@
 import type { Script } from "../script.ts";
-import { type Ledger, parseLedger, stateRoot } from "./ledger.ts";
+import { type Ledger, parseLedger, sealFormat, stateRoot } from "./ledger.ts";
 import type { Wanted } from "./wanted.ts";
 
 export interface PathFact {
@@ -38,11 +38,13 @@ export interface Facts {
 /*
  * Reads lines of pairs (kind, name) from PLAN; prints one fact a line. Paths come back as their
  * number in PLAN. One `stat`, one `sha256sum`, one `systemctl` for all, since starting programs is
- * what takes the time.
+ * what takes the time. A large file is hashed anew only when its inode, size or time of change is not
+ * what it was when it was put there: `ctime` moves with every write and cannot be set by hand.
  */
 const text = `
 set -f
 packages=; units=; sysctls=
+seals=" $(cat ${stateRoot}/"$STATE"/seals 2>/dev/null | tr '\\n' ' ')"
 say() { printf '%s\\n' "$1"; }
 each() { while IFS= read -r kind <&3 && IFS= read -r name <&3; do "$1"; done 3<"$PLAN"; }
 look() {
@@ -71,11 +73,18 @@ attributes() {
   done 3<"$PLAN"
   if [ $# -gt 0 ]; then stat -c 'stat %f %a %U:%G' -- "$@"; fi
 }
+known() {
+  if [ "$seals" = " " ]; then return 1; fi
+  seal=$(stat -c '${sealFormat}' -- "$1")
+  case $seals in *" $seal "*) ;; *) return 1 ;; esac
+  sum=\${seals#*" $seal "}
+  say "known $number \${sum%% *}"
+}
 digests() {
   number=0; set --
   while IFS= read -r kind <&3 && IFS= read -r name <&3; do
     if [ "$kind" = path ]; then
-      if [ -f "$name" ] && [ ! -L "$name" ]; then echo "content $number"; set -- "$@" "$name"; fi
+      if [ -f "$name" ] && [ ! -L "$name" ] && ! known "$name"; then echo "content $number"; set -- "$@" "$name"; fi
       number=$((number + 1))
     fi
   done 3<"$PLAN"
@@ -148,7 +157,10 @@ export function parseFacts(wanted: Wanted, printed: string): Facts {
   };
   const stats = of("stat");
   const sums = of("sum");
-  const digests = new Map(of("content").map((number, i) => [number, sums[i]]));
+  const digests = new Map([
+    ...of("known").map(pair),
+    ...of("content").map((number, i): [string, string] => [number, sums[i] ?? ""]),
+  ]);
   const installed = new Map<string, Set<string>>();
   for (const [state, name] of of("installed").map(pair)) {
     installed.set(state, (installed.get(state) ?? new Set()).add(name));

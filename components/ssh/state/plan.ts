@@ -102,6 +102,8 @@ export function planState(wanted: Wanted, facts: Facts, urn: string): Plan {
     ...(stale ? [{ verb: "reload" }] : []),
     ...units.after,
     ...unloaded.map(([name]) => ({ verb: "unload", args: [name] })),
+    // dpkg keeps a directory in which one of ours still is; ours may hold what packages put there.
+    ...(packages.length === 0 ? [] : directories.prunings),
     ...packages,
     ...directories.removals,
   ];
@@ -126,7 +128,12 @@ export function planState(wanted: Wanted, facts: Facts, urn: string): Plan {
     problems: [],
     first: [...files.keeps, ledgerAction(during), ...work.slice(0, beforeUploads)],
     uploads: files.uploads,
-    last: [...work.slice(beforeUploads), ledgerAction(next), ...files.discards],
+    last: [
+      ...files.uploads.map(({ path, sha256 }) => ({ verb: "seal", args: [path, sha256] })),
+      ...work.slice(beforeUploads),
+      ledgerAction(next),
+      ...files.discards,
+    ],
     changes,
   };
 }
@@ -165,22 +172,30 @@ function planDirectories(wanted: Wanted, facts: Facts, own: Ledger, others: [str
       actions.push({ verb: "attributes", args: [path, mode, owner] });
   }
   for (const path of declared) {
-    const { emptied, ...entry } = ledger[path] ?? {};
-    if ("made" in entry)
-      ledger[path] = { ...entry, ...(wanted.directories[path]?.emptied ? { emptied: true } : {}) };
+    const entry = ledger[path];
+    const emptied = wanted.directories[path]?.emptied;
+    if (!entry || (!emptied && !entry.emptied)) continue;
+    if (emptied && !entry.made) {
+      problems.push({
+        path: `directories[${JSON.stringify(path)}].removeContents`,
+        found: "the directory was there before, and what is in it may be somebody else's",
+        remedy: "choose a directory that is not there yet",
+      });
+    }
+    ledger[path] = { ...entry, emptied: entry.made && emptied };
   }
   const gone = Object.entries(own.directories).filter(
     ([path]) => !(path in ledger) && !others.some(([, other]) => path in other.directories),
   );
-  const removals = gone
-    .sort(([a], [b]) => b.length - a.length)
-    .flatMap(([path, entry]) => [
-      ...(entry.emptied ? [{ verb: "empty", args: [path] }] : []),
-      entry.made
-        ? { verb: "rmdir", args: [path] }
-        : { verb: "attributes", args: [path, entry.mode, entry.owner] },
-    ]);
-  return { problems, actions, ledger, removals };
+  gone.sort(([a], [b]) => b.length - a.length);
+  const prunings = gone.flatMap(([path, { made }]) => (made ? [{ verb: "prune", args: [path] }] : []));
+  const removals = gone.flatMap(([path, entry]) => [
+    ...(entry.emptied ? [{ verb: "empty", args: [path] }] : []),
+    entry.made
+      ? { verb: "rmdir", args: [path] }
+      : { verb: "attributes", args: [path, entry.mode, entry.owner] },
+  ]);
+  return { problems, actions, ledger, prunings, removals };
 }
 
 function attributesDiffer(file: WantedFile, found: PathFact): boolean {
