@@ -7,7 +7,8 @@ import { onHost, type Session } from "../ssh/session.ts";
 import {
   askControlPlane,
   CLAIM,
-  evict,
+  drain,
+  forget,
   identity,
   joinToken,
   leave,
@@ -177,15 +178,12 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     if (live) {
       const members = await etcdMembers(live, inputs, context);
       refuseQuorumLoss(members, node.name);
-      await evict(live, inputs, context, 120);
-      await removeMembers(
-        live,
-        members.filter(({ name }) => name === node.name),
-        inputs,
-        context,
-      );
+      await drain(live, inputs, context, 120);
+      const own = members.filter(({ name }) => name === node.name);
+      await removeMembers(live, own, inputs, context);
     }
     await leave(inputs, context);
+    if (live) await forget(live, inputs, context);
   },
 };
 
@@ -212,12 +210,7 @@ async function entry(
     ]);
   }
   if (!live) return { role: "init", text: inputs.initConfig };
-  // A join that was cut may have left a member that never started; it would count against the quorum.
-  const url = `https://${inputs.node.address}:2380`;
-  const members = await etcdMembers(live, inputs, context);
-  const stale = members.filter((member) => member.url === url);
-  refuseSickCluster(members, stale, inputs.node.name);
-  await removeMembers(live, stale, inputs, context);
+  await makeRoom(live, inputs, context);
   const joining = {
     endpoint: inputs.endpoint,
     caHash: inputs.caHash,
@@ -225,6 +218,22 @@ async function entry(
     controlPlane: { port: inputs.apiPort },
   };
   return { role: "join", text: joinConfig(inputs.node, joining) };
+}
+
+/**
+ * Takes away what keeps etcd from taking this host: a member of its own that never started, left by a
+ * join that was cut, and dead members that the program no longer names, which this host replaces.
+ */
+async function makeRoom(live: Connection, inputs: ControlPlaneMemberInputs, context: Context): Promise<void> {
+  const url = `https://${inputs.node.address}:2380`;
+  const members = await etcdMembers(live, inputs, context);
+  const isGone = (member: ListedMember) =>
+    member.url === url || (!member.healthy && !(member.name in inputs.peers));
+  refuseSickCluster(
+    members.filter((member) => !isGone(member)),
+    inputs.node.name,
+  );
+  await removeMembers(live, members.filter(isGone), inputs, context);
 }
 
 function enterStep(inputs: ControlPlaneMemberInputs, config: { role: string; text: string }) {
@@ -287,15 +296,11 @@ async function etcdMembers(
 }
 
 /** etcd takes no member while another is down; kubeadm would try for minutes and then say so. */
-function refuseSickCluster(
-  members: readonly ListedMember[],
-  stale: readonly ListedMember[],
-  name: string,
-): void {
-  const sick = members.filter((member) => !member.healthy && !stale.includes(member));
+function refuseSickCluster(members: readonly ListedMember[], name: string): void {
+  const sick = members.filter((member) => !member.healthy);
   if (sick.length === 0) return;
   const found = `etcd on ${sick.map((member) => member.name).join(", ")} is not healthy, so no member can join`;
-  const remedy = "bring it back, or take that host out of the control plane first, then run again";
+  const remedy = "bring it back, or name another host in its place, then run again";
   throw new Refusal(`control plane member ${name}`, [{ path: "controlPlane", found, remedy }]);
 }
 

@@ -195,21 +195,41 @@ export async function joinToken(live: Connection, context: Context): Promise<str
   return (await onHost(live, context, (session) => session.run(script, context))).trim();
 }
 
-const EVICT = `${PRELUDE}
+const DRAIN = `${PRELUDE}
 kubectl --request-timeout=30s get node "$NODE" >/dev/null 2>&1 || exit 0
-kubectl drain "$NODE" --ignore-daemonsets --delete-emptydir-data --force --timeout="$DRAIN"s >&2
-kubectl delete node "$NODE" --ignore-not-found >&2
+# The kubelet of a node that is not ready ends no pod: nothing would come of waiting.
+ready() {
+  status=$(kubectl --request-timeout=30s get node "$NODE" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+  [ "$status" = True ]
+}
+empty() { kubectl drain "$NODE" --ignore-daemonsets --delete-emptydir-data --force --timeout="$LIMIT"s >&2; }
+if ! ready || empty; then exit 0; fi
+if ready; then
+  echo "its pods do not go elsewhere; see whether a PodDisruptionBudget holds them (kubectl get pdb -A), then run again" >&2
+  exit 1
+fi
 `;
 
-/** Moves the pods of a node elsewhere, bounded, and takes it out of the cluster. */
-export async function evict(
+/** Moves the pods of a node elsewhere, bounded. */
+export async function drain(
   live: Connection,
   inputs: NodeInputs,
   context: Context,
   seconds: number,
 ): Promise<void> {
-  const values = { ...identity(inputs), NODE: inputs.node.name, DRAIN: String(seconds) };
-  const script = { name: `drain ${inputs.node.name}`, text: EVICT, values, timeoutSeconds: seconds + 60 };
+  const values = { ...identity(inputs), NODE: inputs.node.name, LIMIT: String(seconds) };
+  const script = { name: `drain ${inputs.node.name}`, text: DRAIN, values, timeoutSeconds: seconds + 60 };
+  await onHost(live, context, (session) => session.run(script, context));
+}
+
+const FORGET = `${PRELUDE}
+kubectl --request-timeout=30s delete node "$NODE" --ignore-not-found >&2
+`;
+
+/** Takes a node whose host has left out of the cluster. */
+export async function forget(live: Connection, inputs: NodeInputs, context: Context): Promise<void> {
+  const values = { ...identity(inputs), NODE: inputs.node.name };
+  const script = { name: `delete node ${inputs.node.name}`, text: FORGET, values, timeoutSeconds: 60 };
   await onHost(live, context, (session) => session.run(script, context));
 }
 

@@ -7,7 +7,8 @@ import { onHost } from "../ssh/session.ts";
 import {
   askControlPlane,
   CLAIM,
-  evict,
+  drain,
+  forget,
   identity,
   joinToken,
   leave,
@@ -95,9 +96,10 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
     const view = await askControlPlane(inputs.controlPlane, inputs, context);
     await mustBeReached(view, context);
     const { live } = view;
-    if (live) await evict(live, inputs, context, inputs.drainSeconds);
+    if (live) await drain(live, inputs, context, inputs.drainSeconds);
     else context.warn(`no control plane answers: ${inputs.node.name} is reset without being drained`);
     await leave(inputs, context);
+    if (live) await forget(live, inputs, context);
   },
 };
 
