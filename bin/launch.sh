@@ -11,6 +11,11 @@ is_recent() {
   [ "${major%%.*}" -ge 22 ] 2>/dev/null
 }
 
+# Each run of Pulumi starts the plugin anew: what Node compiled is kept for the next start.
+if [ -z "$NODE_COMPILE_CACHE" ] && [ -n "$XDG_CACHE_HOME$HOME" ]; then
+  export NODE_COMPILE_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/spillway/node"
+fi
+
 for node in node "$package/node_modules/.bin/node" "$package/../.bin/node" "$PWD/node_modules/.bin/node"; do
   if is_recent "$node"; then
     exec "$node" "$package/$entry" "$@"

@@ -52,9 +52,9 @@ export const image: ResourceType<ImageInputs, ImageOutputs> = {
 
   async read(context, { inputs, outputs }) {
     const { repository, digest, tag } = inputs;
-    if (!(await manifestDigest(inputs, repository, digest, context.signal))) return undefined;
-    const tagged = await manifestDigest(inputs, repository, tag, context.signal);
-    return { inputs: tagged === digest ? inputs : { ...inputs, tag: "" }, outputs };
+    const found = (reference: string) => manifestDigest(inputs, repository, reference, context.signal);
+    if ((await found(tag)) === digest) return { inputs, outputs };
+    return (await found(digest)) ? { inputs: { ...inputs, tag: "" }, outputs } : undefined;
   },
 
   update: (context, _old, inputs) => push(context, inputs),

@@ -15,14 +15,25 @@ export interface PasswordOutputs {
   bcrypt: string;
 }
 
+/**
+ * bcrypt's least. Its cost slows down guessing, and nobody guesses random bytes; a registry pays it with
+ * every request.
+ */
+const rounds = 4;
+
 /** A random value made once and kept in the state. */
 export const password: ResourceType<PasswordInputs, PasswordOutputs> = {
   token: "spillway:secrets:Password",
   computed: ["value", "bcrypt"],
   secret: ["value", "bcrypt"],
+  check({ bytes = 0 }, unknown) {
+    if (unknown.has("bytes") || bytes >= 16) return [];
+    return [{ path: "bytes", found: `${bytes}, which can be guessed`, remedy: "give at least 16" }];
+  },
   async create(_context, { bytes, encoding }) {
     const value = randomBytes(bytes).toString(encoding);
-    return { id: randomBytes(8).toString("hex"), outputs: { value, bcrypt: await bcrypt.hash(value, 10) } };
+    const hash = await bcrypt.hash(value, rounds);
+    return { id: randomBytes(8).toString("hex"), outputs: { value, bcrypt: hash } };
   },
   async delete() {},
 };

@@ -63,6 +63,8 @@ export function environment(found: Engine, env: NodeJS.ProcessEnv = process.env)
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     }),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    // Language host, program and plugins start anew with every command: a third of its time.
+    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE || join(cacheRoot(env), "node"),
     ...backend(env, found.home).env,
   };
 }
