@@ -9,7 +9,7 @@ import { hostProblems } from "./host-problems.ts";
 import { awaitSsh, bootHost, consoleTail, deleteHost, hostProcess, stopHost } from "./machine.ts";
 import { hostDirectory } from "./names.ts";
 import { hostNames, readHost, writeHost } from "./record.ts";
-import { computerProblems, requireLab } from "./requirements.ts";
+import { computerProblems, inotifyShortage, requireLab } from "./requirements.ts";
 import { imageLabel } from "./rootfs.ts";
 
 /** Directories that container engines need on a plain filesystem: overlay on overlay fails. */
@@ -122,9 +122,8 @@ async function settle(context: Context, inputs: HostInputs): Promise<HostOutputs
   if (wasRunning) limit(lab, name, inputs);
   context.progress(`waiting for sshd at ${address}`);
   if (!(await awaitSsh(address, sshPort, context.timeoutSeconds || 60, context.signal))) {
-    throw new Error(
-      `boot of ${name}: sshd did not answer at ${address}:${sshPort}; its console said\n  ${consoleTail(lab, name)}`,
-    );
+    const cause = inotifyShortage() ?? `its console said\n  ${consoleTail(lab, name)}`;
+    throw new Error(`boot of ${name}: sshd did not answer at ${address}:${sshPort}; ${cause}`);
   }
   return { port: sshPort, hostKey, pid };
 }

@@ -1,12 +1,4 @@
-export {
-  KubernetesCluster,
-  type KubernetesClusterArgs,
-  type NetworkArgs,
-  type NetworkMode,
-  type NodePoolArgs,
-  Registry,
-  type RegistryArgs,
-} from "../onprem/index.ts";
-export type { Taint } from "../render/kubeadm.ts";
+export * from "../onprem/index.ts";
 export { boot, cutSsh, exec, type LabState, list, powerCut, purge, restoreSsh, stop } from "./control.ts";
+// In the place of the on-premises one.
 export { Site, type SiteArgs } from "./site.ts";

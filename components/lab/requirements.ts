@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statfsSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { cacheRoot } from "../local/folders.ts";
 import { type Problem, refuse } from "../model/problem.ts";
@@ -104,6 +112,41 @@ export function computerProblems(): Problem[] {
 /** Throws a `Refusal` with all problems when this computer cannot carry a lab. */
 export function requireLab(): void {
   refuse("lab on this computer", computerProblems());
+}
+
+/**
+ * Why hosts boot and their services do not: systemd, containerd and kubelet of all hosts watch files as
+ * one user, to whom the kernel gives few instances (128 by default).
+ */
+export function inotifyShortage(used = inotifyInstances(), limit = inotifyLimit()): string | undefined {
+  if (used < limit - 4) return undefined;
+  return (
+    `${used} of the ${limit} inotify instances that one user may have are in use; ` +
+    "raise the limit, such as by: sysctl fs.inotify.max_user_instances=1024"
+  );
+}
+
+function inotifyLimit(): number {
+  return Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
+}
+
+function inotifyInstances(): number {
+  const open = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => linksIn(`/proc/${pid}/fd`));
+  return open.filter((target) => target === "anon_inode:inotify").length;
+}
+
+/** What the links in a directory point to; processes and their files may be gone meanwhile. */
+function linksIn(directory: string): string[] {
+  const or = <T>(read: () => T[]): T[] => {
+    try {
+      return read();
+    } catch {
+      return [];
+    }
+  };
+  return or(() => readdirSync(directory)).flatMap((name) => or(() => [readlinkSync(join(directory, name))]));
 }
 
 /** What a lab installs or changes on this computer, in words, and how far it is taken back. */

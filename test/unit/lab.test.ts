@@ -8,7 +8,12 @@ import { image } from "../../components/lab/image.provider.ts";
 import { hostDirectory, interfaceName, machineName, nameProblems } from "../../components/lab/names.ts";
 import { network } from "../../components/lab/network.provider.ts";
 import { labRangeProblems } from "../../components/lab/range.ts";
-import { type Computer, labChanges, labProblems } from "../../components/lab/requirements.ts";
+import {
+  type Computer,
+  inotifyShortage,
+  labChanges,
+  labProblems,
+} from "../../components/lab/requirements.ts";
 import { imageDirectory } from "../../components/lab/rootfs.ts";
 import { fence } from "../../components/lab/wiring.ts";
 import type { Problem } from "../../components/model/problem.ts";
@@ -128,6 +133,12 @@ describe("the computer", () => {
 
   test("that lacks several things says all at once", () => {
     expect(labProblems({ ...able, hasProgram: () => false, freeGiB: () => 1 }).length).toBeGreaterThan(10);
+  });
+
+  test("whose inotify instances are used up is told why hosts do not answer", () => {
+    expect(inotifyShortage(100, 128)).toBeUndefined();
+    expect(inotifyShortage(126, 128)).toContain("126 of the 128");
+    expect(inotifyShortage()).toBeUndefined();
   });
 
   test("is told what a lab changes on it", () => {
