@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as control from "../../components/lab/control.ts";
 import { hostDirectory } from "../../components/lab/names.ts";
+import type { Connection } from "../../components/model/connection.ts";
 import { type Ended, type Running, Stack } from "./stack.ts";
 
-/** What of the platform a run makes, each with all before it: bare hosts, a registry, a cluster. */
+/** What of the platform is there, each with all before it: bare hosts, a registry, a cluster. */
 export type Extent = "hosts" | "registry" | "cluster";
 
 /** How a command on a host goes wrong. */
@@ -88,64 +89,108 @@ if systemctl -q is-active containerd; then
 fi
 `;
 
-const program = (lab: string) => `
+const machines = (lab: string) => `
 import * as pulumi from "@pulumi/pulumi";
-import { KubernetesCluster, Registry, Site } from "spillway/lab";
+import { Site } from "spillway/lab";
 
-const extent = process.env.EXTENT;
 const site = new Site("${lab}", { hosts: ["cp1", "w1"] });
+export const range = site.range;
 export const connections = pulumi.secret(pulumi.all({ cp1: site.connection("cp1"), w1: site.connection("w1") }));
-if (extent !== "hosts") {
-  const registry = new Registry("registry", { site, host: "cp1" });
-  if (extent === "cluster") {
-    const pools = { general: { hosts: ["w1"] } };
-    new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
-  }
+`;
+
+const platform = `
+import * as pulumi from "@pulumi/pulumi";
+import { KubernetesCluster, Registry, Site } from "spillway/onprem";
+
+const { range, connections } = JSON.parse(process.env.MACHINES!);
+const host = ({ address, hostKey }: { address: string; hostKey: string }) => ({ address, hostKey, container: true });
+const site = new Site("site", {
+  range,
+  ssh: { privateKey: pulumi.secret(connections.cp1.privateKey) },
+  hosts: { cp1: host(connections.cp1), w1: host(connections.w1) },
+});
+const registry = new Registry("registry", { site, host: "cp1" });
+if (process.env.EXTENT === "cluster") {
+  const pools = { general: { hosts: ["w1"] } };
+  new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
 }
 `;
+
+interface Machines {
+  range: string;
+  connections: Record<string, Connection>;
+}
 
 /** A lab of one control plane and one worker whose SSH commands fail where a test says. */
 export class FaultLab {
   static readonly hosts = ["cp1", "w1"];
   readonly lab: string;
+  /** The platform's; the machines have one of their own, as if they had always been there. */
   readonly stack: Stack;
+  readonly #machines: Stack;
+  #environment: NodeJS.ProcessEnv = {};
 
   private constructor(lab: string) {
     this.lab = lab;
-    this.stack = new Stack({ name: `faults-${lab}`, program: program(lab), labs: [lab] });
+    this.stack = new Stack({ name: `faults-${lab}`, program: platform });
+    this.#machines = new Stack({ name: `machines-${lab}`, program: machines(lab), labs: [lab] });
   }
 
   /** Brings up the bare hosts. */
   static async make(lab: string): Promise<FaultLab> {
     const made = new FaultLab(lab);
     try {
-      await made.succeed("hosts");
+      const { code, text } = await made.#machines.up();
+      if (code !== 0) throw new Error(text);
+      made.#environment = { MACHINES: JSON.stringify(await made.machines()) };
       await Promise.all(FaultLab.hosts.map((host) => made.inside(host, install, gate)));
       return made;
     } catch (error) {
-      await made.stack.remove();
+      await made.remove();
       throw error;
     }
   }
 
+  async remove(): Promise<void> {
+    await this.stack.remove();
+    await this.#machines.remove();
+  }
+
+  /** How the hosts are reached. */
+  machines(): Promise<Machines> {
+    return this.#machines.outputs<Machines>();
+  }
+
+  environment(extent: Extent): NodeJS.ProcessEnv {
+    return { ...this.#environment, EXTENT: extent };
+  }
+
+  /** `pulumi up` to what an extent has; with bare hosts as the aim, `pulumi destroy`. */
   up(extent: Extent): Promise<Ended> {
-    return this.stack.up({ EXTENT: extent });
+    return this.launch(extent).end;
   }
 
-  launchUp(extent: Extent, more: string[] = []): Running {
-    return this.stack.launch(["up", "--yes", "--skip-preview", ...more], { EXTENT: extent });
+  launch(extent: Extent): Running {
+    const command = extent === "hosts" ? "destroy" : "up";
+    return this.stack.launch([command, "--yes", "--skip-preview"], this.environment(extent));
   }
 
-  /** An `up` that must come to its end. */
+  /** A run that must come to its end. */
   async succeed(extent: Extent): Promise<Ended> {
     const ended = await this.up(extent);
-    if (ended.code !== 0) throw new Error(`up to ${extent} failed:\n${ended.text}`);
+    if (ended.code !== 0) throw new Error(`the run to ${extent} failed:\n${ended.text}`);
     return ended;
   }
 
-  /** Throws when a preview shows anything to do. */
+  /** Throws when anything is left to do. */
   async mustBeSettled(extent: Extent): Promise<void> {
-    const { code, text } = await this.stack.previewNothing({ EXTENT: extent });
+    if (extent === "hosts") {
+      const { stdout } = await this.stack.run(["stack", "export"]);
+      const { resources = [] } = JSON.parse(stdout).deployment as { resources?: { urn: string }[] };
+      if (resources.length === 0) return;
+      throw new Error(`destroy left in the state: ${resources.map(({ urn }) => urn).join(", ")}`);
+    }
+    const { code, text } = await this.stack.previewNothing(this.environment(extent));
     if (code !== 0) throw new Error(`the preview after a finished up is not empty:\n${text}`);
   }
 

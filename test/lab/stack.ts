@@ -76,15 +76,16 @@ plugins:
   }
 
   /** Starts a Pulumi command on the stack, such as `up --yes`. */
-  launch(args: string[], env: NodeJS.ProcessEnv = {}): Running {
+  launch(args: string[], env: NodeJS.ProcessEnv = {}, input?: string): Running {
     const began = Date.now();
     const child = spawn(join(checkout, "tools", "pulumi"), [...args, "--stack", "t", "--non-interactive"], {
       cwd: this.project,
       env: { ...this.#environment(), ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       // Its own group, as a shell gives each job.
       detached: true,
     });
+    child.stdin.on("error", () => {}).end(input);
     let text = "";
     let stdout = "";
     child.stdout.on("data", (data: Buffer) => {
@@ -110,8 +111,8 @@ plugins:
     return running;
   }
 
-  run(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-    return this.launch(args, env).end;
+  run(args: string[], env: NodeJS.ProcessEnv = {}, input?: string): Promise<Ended> {
+    return this.launch(args, env, input).end;
   }
 
   up(env?: NodeJS.ProcessEnv): Promise<Ended> {

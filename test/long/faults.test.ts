@@ -10,7 +10,7 @@ beforeAll(async () => {
   lab = await FaultLab.make("faults-long");
 });
 
-afterAll(() => lab?.stack.remove());
+afterAll(() => lab?.remove());
 
 const note = (outcome: Outcome) => {
   console.log(row(outcome));

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Connection } from "../../components/model/connection.ts";
 import { type Case, cutAndFinish, inventories, leftovers } from "../lab/faults.sweep.ts";
 import { type Cut, FaultLab } from "../lab/faults.ts";
 import { type Running, Stack } from "../lab/stack.ts";
@@ -26,18 +25,20 @@ if (process.env.WHAT === "state") {
 
 let lab: FaultLab;
 let other: Stack;
+let bareHosts: Record<string, string[]>;
 let bare: Record<string, string[]>;
 
 beforeAll(async () => {
   lab = await FaultLab.make("faults");
   other = new Stack({ name: "intruder", program: intruder });
+  bareHosts = await inventories(lab);
   await lab.succeed("registry");
   bare = await inventories(lab);
 });
 
 afterAll(async () => {
   await other?.remove();
-  await lab?.stack.remove();
+  await lab?.remove();
 });
 
 /** Waits until something of a run is to be seen. */
@@ -54,7 +55,7 @@ async function comes(run: Running, seen: () => boolean): Promise<void> {
 
 /** Starts a run and waits until kubeadm is in the middle of making the cluster. */
 async function initBegun(): Promise<Running> {
-  const run = lab.launchUp("cluster");
+  const run = lab.launch("cluster");
   await comes(run, () => lab.has("cp1", "/etc/kubernetes/admin.conf"));
   return run;
 }
@@ -115,7 +116,7 @@ describe("a run that is interrupted while kubeadm makes the cluster", () => {
 
 describe("two runs at once", () => {
   test("of one stack: the second is refused and the first is not disturbed", async () => {
-    const run = lab.launchUp("cluster");
+    const run = lab.launch("cluster");
     await comes(run, () => /updating/i.test(run.text()));
     const second = await lab.up("cluster");
     expect(second.code).not.toBe(0);
@@ -125,7 +126,7 @@ describe("two runs at once", () => {
   });
 
   test("of two stacks: a host that one of them owns is refused to the other before anything is changed", async () => {
-    const { connections } = await lab.stack.outputs<{ connections: Record<string, Connection> }>();
+    const { connections } = await lab.machines();
     const env = { CONNECTIONS: JSON.stringify(connections) };
     const cluster = await other.run(["preview"], { ...env, WHAT: "cluster" });
     expect(cluster.code).not.toBe(0);
@@ -149,8 +150,8 @@ describe("a connection that is cut", () => {
     expect(code).not.toBe(0);
     expect(text).toMatch(/host cp1, [^:]+: .*bring the host back and run again/);
     await lab.arm();
-    expect((await lab.stack.refresh({ EXTENT: "cluster" })).code).toBe(0);
-    expect((await lab.stack.previewNothing({ EXTENT: "cluster" })).code).not.toBe(0);
+    expect((await lab.stack.refresh(lab.environment("cluster"))).code).toBe(0);
+    expect((await lab.stack.previewNothing(lab.environment("cluster"))).code).not.toBe(0);
     await lab.succeed("cluster");
     await mustBeWhole();
     await mustFinish(down({ host: "cp1", k: 4, mode: "before" }));
@@ -166,5 +167,17 @@ describe("a connection that is cut", () => {
   test("after a worker's join: the next run takes the answer", async () => {
     await mustFinish(up({ host: "w1", k: 10, mode: "after" }));
     await mustBeGone();
+  });
+});
+
+describe("pulumi destroy", () => {
+  test.each([
+    { host: "w1", k: 2, mode: "after" },
+    { host: "cp1", k: 5, mode: "before" },
+    { host: "cp1", k: 3, mode: "power" },
+  ] satisfies Cut[])("cut at $host's command $k ($mode) is finished by the next one", async (cut) => {
+    await lab.succeed("cluster");
+    await mustFinish({ from: "cluster", to: "hosts", cut });
+    expect(await leftovers(lab, bareHosts)).toEqual([]);
   });
 });

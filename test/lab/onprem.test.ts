@@ -1,0 +1,132 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { exec } from "../../components/lab/control.ts";
+import type { Connection } from "../../components/model/connection.ts";
+import { checkout } from "../../tools/engine/paths.ts";
+import { Stack } from "./stack.ts";
+import { traces } from "./traces.ts";
+
+const lab = "t-onprem";
+const hosts = ["cp1", "w1", "w2"];
+
+// Machines with sshd, systemd and nothing more; what the platform needs comes from Debian's archive.
+const machines = new Stack({
+  name: "t-machines",
+  labs: [lab],
+  program: `
+import * as pulumi from "@pulumi/pulumi";
+import { Site } from "spillway/lab";
+
+const site = new Site("${lab}", { hosts: ${JSON.stringify(hosts)}, packages: ["sudo"], nat: true });
+export const range = site.range;
+export const connections = pulumi.secret(pulumi.all(${JSON.stringify(hosts)}.map((host) => site.connection(host))));
+`,
+});
+
+// What a user copies; its configuration belongs to the project `spillway`.
+const platform = new Stack({
+  name: "spillway",
+  program: readFileSync(join(checkout, "stacks", "onprem.ts"), "utf8"),
+});
+
+interface Outputs {
+  nodes: string[];
+  registry: string;
+  sampleUrl: string;
+}
+
+let before: Awaited<ReturnType<typeof traces>>;
+let bare: Record<string, string>;
+
+beforeAll(async () => {
+  before = await traces([lab]);
+  const up = await machines.up();
+  expect(up.code, up.text).toBe(0);
+  const { range, connections } = await machines.outputs<{ range: string; connections: Connection[] }>();
+  for (const host of hosts) await onHost(host, account);
+  bare = await inventories();
+  fillIn(range, connections);
+  const init = await platform.run(["stack", "init"]);
+  expect(init.code, init.text).toBe(0);
+  const set = await platform.run(["config", "set", "--secret", "sshKey"], {}, connections[0]!.privateKey);
+  expect(set.code, set.text).toBe(0);
+});
+
+afterAll(async () => {
+  await platform.remove();
+  await machines.remove();
+});
+
+test("on machines known by address and host key alone, an account with sudo builds the platform", async () => {
+  const up = await platform.up();
+  expect(up.code, up.text).toBe(0);
+  const outputs = await platform.outputs<Outputs>();
+  expect(outputs.nodes).toEqual(hosts);
+  const answer = await fetch(outputs.sampleUrl);
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toMatch(/^Hello from hello-/);
+});
+
+test("a run without changes changes nothing, nor does a refresh", async () => {
+  const refresh = await platform.refresh();
+  expect(refresh.code, refresh.text).toBe(0);
+  const preview = await platform.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+});
+
+test("destroy gives the machines back as they were", async () => {
+  const destroy = await platform.destroy();
+  expect(destroy.code, destroy.text).toBe(0);
+  expect(await inventories()).toEqual(bare);
+});
+
+test("without the machines nothing is left on this computer", async () => {
+  const destroy = await machines.destroy();
+  expect(destroy.code, destroy.text).toBe(0);
+  await sleep(500);
+  expect(await traces([lab])).toEqual(before);
+});
+
+const account = `
+useradd --create-home ops
+echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops
+install -d -o ops -m 0700 /home/ops/.ssh
+install -o ops -m 0600 /root/.ssh/authorized_keys /home/ops/.ssh/authorized_keys
+`;
+
+/** Packages, our places, links, routes and rules; names only where numbers count packets or time. */
+const inventory = `
+dpkg-query -W -f '\${Package} \${db:Status-Status}\\n'
+find /etc /usr/local /opt /var/lib/spillway /var/lib/kubelet /var/lib/etcd /var/lib/cni -xdev \\
+  ! -path '/etc/*-' ! -name ld.so.cache -printf '%y %p %m %u:%g\\n' 2>/dev/null || :
+ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/'
+ip -4 route
+systemctl list-units --state=active,failed --type=service,mount --no-legend --plain | cut -d ' ' -f 1 | grep -v 'session\\|user'
+`;
+
+async function inventories(): Promise<Record<string, string>> {
+  const found = await Promise.all(hosts.map((host) => onHost(host, inventory)));
+  return Object.fromEntries(hosts.map((host, i) => [host, found[i]!.split("\n").sort().join("\n")]));
+}
+
+async function onHost(host: string, script: string): Promise<string> {
+  const { code, stdout, stderr } = await exec(lab, host, ["sh", "-euc", script]);
+  expect(code, `${host}: ${stderr}`).toBe(0);
+  return stdout.trim();
+}
+
+/** The example's settings with these machines in the places of its addresses and host keys. */
+function fillIn(range: string, connections: readonly Connection[]): void {
+  let settings = readFileSync(join(checkout, "Pulumi.onprem.yaml"), "utf8")
+    .replace("192.0.2.0/24", range)
+    .replace("sshUser: root", "sshUser: ops");
+  for (const { host, address, hostKey } of connections) {
+    const example = new RegExp(`(${host}: \\{) .* \\}`);
+    expect(settings).toMatch(example);
+    const said = `$1 address: ${address}, hostKey: "${hostKey.trim()}", container: true }`;
+    settings = settings.replace(example, said);
+  }
+  writeFileSync(join(platform.project, "Pulumi.t.yaml"), settings);
+}
