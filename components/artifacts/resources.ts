@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { type Args, PluginResource } from "../provider/plugin.ts";
 import type { ArtifactsInputs, ArtifactsOutputs } from "./artifacts.provider.ts";
 import type { ImageInputs } from "./image.provider.ts";
+import type { Source } from "./source.ts";
 
 /** Binaries and images of a platform, brought to this computer: fetched, or built where nothing answers. */
 export class Artifacts extends PluginResource {
@@ -14,9 +15,15 @@ export class Artifacts extends PluginResource {
   /** One line for a person: what came from where, and why. */
   declare readonly summary: pulumi.Output<string>;
 
-  constructor(name: string, args: Args<ArtifactsInputs>, opts?: pulumi.CustomResourceOptions) {
+  constructor(name: string, args: ArtifactsArgs, opts?: pulumi.CustomResourceOptions) {
     super("spillway:artifacts:Artifacts", name, args, ["binaries", "images", "origin", "summary"], opts);
   }
+}
+
+/** What is wanted, and from where. */
+export interface ArtifactsArgs extends Omit<Args<ArtifactsInputs>, "source"> {
+  /** @default upstream where it answers, else built from packages */
+  source?: pulumi.Input<Source>;
 }
 
 /** One image in a private registry. */

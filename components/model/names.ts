@@ -32,6 +32,12 @@ export function labelProblems(path: string, labels: Record<string, string>): Pro
   ]);
 }
 
+/** What is wrong with a TCP port. */
+export function portProblems(path: string, port: number): Problem[] {
+  if (Number.isInteger(port) && port > 0 && port < 65536) return [];
+  return [{ path, found: `${port} is no port`, remedy: "give one from 1 to 65535" }];
+}
+
 /** A found value for a message: quoted, control characters escaped, cut when long. */
 export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);

@@ -1,6 +1,6 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { addressPlanProblems } from "../model/address-plan.ts";
-import { labelProblems, nameProblems, nearest, quote } from "../model/names.ts";
+import { labelProblems, nameProblems, nearest, portProblems, quote } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
 
@@ -13,6 +13,7 @@ export function clusterProblems(name: string, args: KubernetesClusterArgs): Prob
     ...hostProblems(args),
     ...poolProblems(args.pools ?? {}),
     ...networkProblems(args),
+    ...portProblems("apiPort", args.apiPort ?? 6443),
     ...(args.registry.siteName === args.site.siteName
       ? []
       : [

@@ -1,11 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import {
-  type ArtifactList,
-  artifactList,
-  describeList,
-  supportedVersions,
-  versionsFor,
-} from "../artifacts/list.ts";
+import { type ArtifactList, artifactList, describeList } from "../artifacts/list.ts";
 import { Artifacts } from "../artifacts/resources.ts";
 import type { Image, Source } from "../artifacts/source.ts";
 import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
@@ -45,7 +39,7 @@ export type NetworkMode = "bridge" | "overlay";
 export interface NetworkArgs {
   /**
    * `bridge`: host routes carry packets between nodes, which takes one layer-2 network.
-   * `overlay`: Flannel's VXLAN tunnel does, wherever UDP 4789/8472 passes between hosts.
+   * `overlay`: Flannel's VXLAN tunnel does, wherever UDP 8472 passes between hosts.
    * Neither enforces network policies.
    */
   mode: NetworkMode;
@@ -167,12 +161,11 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   }
 
   #artifacts(source: Source | undefined): Artifacts {
-    const { version } = this.#args;
-    const inputs = { kubernetes: versionsFor(version)!.kubernetes, network: this.#network.mode, source };
-    return new Artifacts(`${this.#name}-artifacts`, inputs as never, {
-      parent: this,
-      customTimeouts: { create: "60m" },
-    });
+    const kubernetes = this.artifactList.versions.kubernetes;
+    const inputs = { kubernetes, network: this.#network.mode, source };
+    // Building all of it takes minutes on a small computer.
+    const opts = { parent: this, customTimeouts: { create: "60m" } };
+    return new Artifacts(`${this.#name}-artifacts`, inputs, opts);
   }
 
   #nodeStates(
@@ -285,19 +278,18 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   }
 
   #initConfig(host: string): string {
-    const { site, version, registry, apiPort } = this.#args;
+    const { site, registry, apiPort } = this.#args;
     const { versions, images } = this.artifactList;
     const tag = (name: string) => images.find((image) => image.name === name)!.tag;
     const settings: ClusterSettings = {
       name: this.#name,
-      version: versionsFor(version)?.kubernetes ?? versions.kubernetes,
+      version: versions.kubernetes,
       endpoint: this.endpoint.split(":")[0]!,
       apiPort,
       podRange: this.#network.pods,
       serviceRange: this.#network.services,
       imageRepository: registry.address,
       tags: { etcd: tag("etcd"), coredns: tag("coredns") },
-      certificateNames: [],
       container: site.hosts[host]!.container ?? false,
     };
     return initConfig(settings, this.#node(host, [CONTROL_PLANE_TAINT]));
@@ -374,8 +366,6 @@ const IN_CONTAINER = [
 ];
 
 /** Fills in the defaults of the network. */
-export function withDefaults(network: Partial<NetworkArgs> = {}): Required<NetworkArgs> {
+function withDefaults(network: Partial<NetworkArgs> = {}): Required<NetworkArgs> {
   return { mode: "bridge", pods: "10.244.0.0/16", services: "10.96.0.0/16", ...network };
 }
-
-export { supportedVersions };

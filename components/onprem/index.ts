@@ -1,3 +1,4 @@
+export { supportedVersions } from "../artifacts/list.ts";
 export type { Taint } from "../render/kubeadm.ts";
 export {
   KubernetesCluster,
@@ -5,7 +6,6 @@ export {
   type NetworkArgs,
   type NetworkMode,
   type NodePoolArgs,
-  supportedVersions,
 } from "./cluster.ts";
 export { Registry, type RegistryArgs } from "./registry.ts";
 export { type BastionArgs, type HostArgs, Site, type SiteArgs, type SshArgs } from "./site.ts";

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostAddressProblems, rangeProblem } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
-import { labelProblems, nameProblems } from "../model/names.ts";
+import { labelProblems, nameProblems, portProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { parseRange } from "../model/range.ts";
 import { Authority } from "../secrets/resources.ts";
@@ -134,7 +134,9 @@ export function siteProblems(name: string, { range, ssh, hosts }: SiteArgs): Pro
       : [{ path: "hosts", found: "no hosts", remedy: "name at least one machine" }]),
     ...Object.entries(hosts).flatMap(([host, args]) => hostProblems(host, args)),
     ...hostAddressProblems(range, addresses),
+    ...portProblems("ssh.port", ssh.port ?? 22),
     ...(ssh.bastion ? hostKeyProblems("ssh.bastion.hostKey", ssh.bastion.hostKey) : []),
+    ...portProblems("ssh.bastion.port", ssh.bastion?.port ?? 22),
     ...(/^[a-z_][a-z0-9_-]{0,31}$/.test(ssh.user ?? "root")
       ? []
       : [
@@ -152,9 +154,7 @@ function hostProblems(host: string, { hostKey, port = 22, labels = {} }: HostArg
     ...nameProblems(`hosts.${host}`, host),
     ...hostKeyProblems(`hosts.${host}.hostKey`, hostKey),
     ...labelProblems(`hosts.${host}.labels`, labels),
-    ...(Number.isInteger(port) && port > 0 && port < 65536
-      ? []
-      : [{ path: `hosts.${host}.port`, found: `${port} is no port`, remedy: "give one from 1 to 65535" }]),
+    ...portProblems(`hosts.${host}.port`, port),
   ];
 }
 

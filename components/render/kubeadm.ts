@@ -15,8 +15,6 @@ export interface ClusterSettings {
   imageRepository: string;
   /** Tags of the images that kubeadm does not number by the Kubernetes version. */
   tags: { etcd: string; coredns: string };
-  /** Further names and addresses in the API server's certificate. */
-  certificateNames: string[];
   /** The hosts are containers themselves (a lab). */
   container: boolean;
 }
@@ -151,7 +149,7 @@ function clusterConfiguration(cluster: ClusterSettings): object {
     etcd: { local: { imageRepository: cluster.imageRepository, imageTag: cluster.tags.etcd } },
     dns: { imageRepository: cluster.imageRepository, imageTag: cluster.tags.coredns },
     apiServer: {
-      certSANs: [cluster.endpoint, ...cluster.certificateNames],
+      certSANs: [cluster.endpoint],
       extraArgs: args({
         "admission-control-config-file": `${API_SERVER_FOLDER}/admission.yaml`,
         "audit-log-maxage": "30",

@@ -28,7 +28,6 @@ const cluster: ClusterSettings = {
   serviceRange: "10.96.0.0/16",
   imageRepository: "10.0.0.11:5000",
   tags: { etcd: "3.6.16-0", coredns: "v1.12.4" },
-  certificateNames: [],
   container: false,
 };
 const cp1 = { name: "cp1", address: "10.0.0.11", taints: [CONTROL_PLANE_TAINT] };
