@@ -5,6 +5,7 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
 import { onHost, type Session } from "../ssh/session.ts";
 import {
+  AWAIT_NODE,
   askControlPlane,
   CLAIM,
   drain,
@@ -88,7 +89,7 @@ fi
 : >"$marker"
 `;
 
-const FURNISH = `${PRELUDE}
+const FURNISH = `${PRELUDE}${AWAIT_NODE}
 [ ! -s "$MANIFESTS" ] || kubectl apply --server-side --force-conflicts --field-manager=spillway -f "$MANIFESTS" >&2
 kubectl -n kube-system set image daemonset/kube-proxy kube-proxy="$KUBE_PROXY" >&2
 kubectl -n kube-system set image deployment/coredns coredns="$COREDNS" >&2

@@ -110,7 +110,18 @@ export const START_OVERLAY = `
 if [ -e /etc/systemd/system/flanneld.service ]; then systemctl start flanneld; fi
 `;
 
-/** Behind a join or init: range, labels and taints of the node, then wait until it is ready. */
+/**
+ * Behind a join or init, before anything is asked of the API: after a loss of power it is away for
+ * seconds, and refuses its own administrator for some more.
+ */
+export const AWAIT_NODE = `
+turns=0
+until kubectl --request-timeout=5s get node "$NODE" >/dev/null 2>&1 || [ "$turns" -ge 60 ]; do
+  sleep 1; turns=$((turns + 1))
+done
+`;
+
+/** Range, labels and taints of the node, then wait until it is ready. */
 export const SETTLE = `
 kubectl --request-timeout=30s patch node "$NODE" --type=merge -p "$PATCH" >&2
 kubectl wait --for=condition=Ready "node/$NODE" --timeout=180s >&2

@@ -5,6 +5,7 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
 import { onHost } from "../ssh/session.ts";
 import {
+  AWAIT_NODE,
   askControlPlane,
   CLAIM,
   drain,
@@ -124,7 +125,7 @@ async function settle(
   const values = { ...identity(inputs), NODE: inputs.node.name, PATCH: nodePatch(inputs, gone) };
   const script = {
     name: `settle ${inputs.node.name}`,
-    text: `${PRELUDE}${SETTLE}`,
+    text: `${PRELUDE}${AWAIT_NODE}${SETTLE}`,
     values,
     timeoutSeconds: 240,
   };

@@ -217,7 +217,14 @@ class HostSession implements Session {
       exitCode === 124 || exitCode === 137
         ? `not done within ${limit} s`
         : `exit code ${exitCode ?? "none (killed)"}`;
-    throw new HostError(host, name, shown === "" ? cause : `${cause}: ${shown}`, exitCode, shown);
+    const found = shown === "" ? cause : `${cause}: ${shown}`;
+    throw new HostError(
+      host,
+      name,
+      `${found}\n(when that is mended, run again: it goes on from here)`,
+      exitCode,
+      shown,
+    );
   }
 }
 

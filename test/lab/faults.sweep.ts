@@ -44,8 +44,10 @@ export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Prom
   // What is held to the end of a run, as the lock is, ends after it.
   const held = code === 0 && cut.mode === "after" && (await lab.count(cut.host)) >= cut.k;
   const happened = power || held || (await lab.isCut(cut));
-  const said = new RegExp(`host ${cut.host}, ([^:\\n]+): .*|hosts\\.${cut.host}: .*`).exec(text);
-  const step = said ? (said[1] ?? "preflight") : code === 0 ? "(the run came to its end)" : "?";
+  const said = new RegExp(
+    `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*`,
+  ).exec(text.slice(Math.max(0, text.indexOf("Diagnostics:"))));
+  const step = said ? (said[1] ?? said[2] ?? "preflight") : code === 0 ? "(the run came to its end)" : "?";
   if (!happened) problems.push(`no command number ${cut.k} on ${cut.host} was given`);
   if (code !== 0 && said === null) problems.push(`no error names host and step:\n${text}`);
   else if (code !== 0 && !/again|make it reachable/.test(said![0]))

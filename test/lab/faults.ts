@@ -142,6 +142,8 @@ export class FaultLab {
     try {
       const { code, text } = await made.#machines.up();
       if (code !== 0) throw new Error(text);
+      const init = await made.stack.run(["stack", "init"]);
+      if (init.code !== 0) throw new Error(init.text);
       made.#environment = { MACHINES: JSON.stringify(await made.machines()) };
       await Promise.all(FaultLab.hosts.map((host) => made.inside(host, install, gate)));
       return made;

@@ -66,7 +66,9 @@ describe("a script", () => {
     };
     const error = await failure(run(script));
     expect(error).toMatchObject({ host: "h1", step: "greet", exitCode: 3, stderr: "no [secret]" });
-    expect(error.message).toBe("host h1, greet: exit code 3: no [secret]");
+    expect(error.message).toBe(
+      "host h1, greet: exit code 3: no [secret]\n(when that is mended, run again: it goes on from here)",
+    );
   });
 
   test("runs beside others, more than sshd allows sessions", async () => {
