@@ -11,6 +11,7 @@ import {
   drain,
   forget,
   identity,
+  isOtherRole,
   joinToken,
   leave,
   mustBeReached,
@@ -18,7 +19,10 @@ import {
   nodePatch,
   nodeState,
   PRELUDE,
+  previewNode,
   RESET,
+  type Role,
+  refuseOtherRole,
   SETTLE,
   START_OVERLAY,
 } from "./node.ts";
@@ -86,7 +90,7 @@ if [ "$ROLE" = init ]; then
 else
   kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
 fi
-: >"$marker"
+printf 'control plane member' >"$marker"
 `;
 
 const FURNISH = `${PRELUDE}${AWAIT_NODE}
@@ -122,6 +126,8 @@ const REMOVE = `${PRELUDE}${ETCDCTL}
 etcdctl member remove "$MEMBER" >&2
 `;
 
+const role: Role = "control plane member";
+
 /** A host that is a member of the control plane, its etcd stacked: kubeadm's init or join, and its undoing. */
 export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlPlaneMemberOutputs> = {
   token: "spillway:kubeadm:ControlPlaneMember",
@@ -143,9 +149,13 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     ]);
   },
 
+  preview: (context, inputs) => previewNode(context, inputs, role),
+
   async create(context, inputs) {
     const { connection, node } = inputs;
-    const state = await onHost(connection, context, (session) => nodeState(session, inputs, context));
+    const look = (session: Session) => nodeState(session, inputs, role, context);
+    const state = await onHost(connection, context, look);
+    refuseOtherRole(state, role, node.name);
     const config = state === "joined" ? { role: "join", text: "" } : await entry(inputs, context);
     context.progress(
       `${node.name}: ${config.role === "init" ? "making the cluster" : "joining the control plane"}`,
@@ -159,7 +169,7 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
   },
 
   async read(context, old) {
-    const look = (session: Session) => nodeState(session, old.inputs, context);
+    const look = (session: Session) => nodeState(session, old.inputs, role, context);
     const state = await onHost(old.inputs.connection, context, look, { change: false });
     return state === "joined" ? old : undefined;
   },
@@ -172,6 +182,7 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
   },
 
   async delete(context, { inputs }) {
+    if (await isOtherRole(inputs, role, context)) return;
     const { node } = inputs;
     const view = await askControlPlane(inputs.peers, inputs, context);
     await mustBeReached(view, context);

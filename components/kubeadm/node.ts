@@ -1,4 +1,5 @@
 import type { Connection } from "../model/connection.ts";
+import { Refusal } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
 import type { NodeSettings } from "../render/kubeadm.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
@@ -25,8 +26,11 @@ export interface NodeInputs {
   ignorePreflight: string[];
 }
 
-/** How far a host is on its way into the cluster. */
-export type NodeState = "absent" | "unfinished" | "joined" | "foreign";
+/** What a node is in its cluster. */
+export type Role = "control plane member" | "worker";
+
+/** How far a host is on its way into the cluster; `other` has joined it in the other role. */
+export type NodeState = "absent" | "unfinished" | "joined" | "other" | "foreign";
 
 /** Shell text that every script about a node begins with. */
 export const PRELUDE = `
@@ -44,6 +48,7 @@ joined() { [ -e "$marker" ] && ! foreign; }
 
 const STATE = `${PRELUDE}
 if foreign; then echo foreign
+elif joined && [ "$(cat "$marker")" != "$ROLE" ]; then echo other
 elif joined && [ -e /etc/kubernetes/kubelet.conf ] && systemctl -q is-active kubelet; then echo joined
 elif claimed; then echo unfinished
 elif [ -e /etc/kubernetes/kubelet.conf ]; then echo foreign
@@ -52,9 +57,44 @@ fi
 `;
 
 /** Looks how far the host is. */
-export async function nodeState(session: Session, inputs: NodeInputs, context: Context): Promise<NodeState> {
-  const script = { name: "look for a node", text: STATE, values: identity(inputs) };
+export async function nodeState(
+  session: Session,
+  inputs: NodeInputs,
+  role: Role,
+  context: Context,
+): Promise<NodeState> {
+  const script = { name: "look for a node", text: STATE, values: { ...identity(inputs), ROLE: role } };
   return (await session.run(script, context)).trim() as NodeState;
+}
+
+/**
+ * A join would reset the host under its running pods, or its etcd, and the removal of its former self
+ * after it would take the new one down.
+ */
+export function refuseOtherRole(state: NodeState, role: Role, name: string): void {
+  if (state !== "other") return;
+  const [path, other] = role === "worker" ? ["pools", "control plane member"] : ["controlPlane", "worker"];
+  const found = `${name} is a ${other} of this cluster`;
+  const remedy = "take it out of there with one `pulumi up`, and name it here with the next";
+  throw new Refusal(`${role} ${name}`, [{ path, found, remedy }]);
+}
+
+/** Looks at the host before anything is changed. */
+export async function previewNode(context: Context, inputs: NodeInputs, role: Role): Promise<void> {
+  const look = (session: Session) => nodeState(session, inputs, role, context);
+  const state = await onHost(inputs.connection, context, look, { change: false });
+  refuseOtherRole(state, role, inputs.node.name);
+}
+
+/** Whether a resource has nothing on its host, because a refused join left it beside the host's other role. */
+export async function isOtherRole(inputs: NodeInputs, role: Role, context: Context): Promise<boolean> {
+  const look = (session: Session) => nodeState(session, inputs, role, context);
+  try {
+    return (await onHost(inputs.connection, context, look, { change: false })) === "other";
+  } catch (error) {
+    if (error instanceof ConnectionError) return false;
+    throw error;
+  }
 }
 
 /** The values that PRELUDE reads. */

@@ -3,7 +3,7 @@ import { Refusal } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
-import { onHost } from "../ssh/session.ts";
+import { onHost, type Session } from "../ssh/session.ts";
 import {
   AWAIT_NODE,
   askControlPlane,
@@ -11,6 +11,7 @@ import {
   drain,
   forget,
   identity,
+  isOtherRole,
   joinToken,
   leave,
   mustBeReached,
@@ -18,7 +19,10 @@ import {
   nodePatch,
   nodeState,
   PRELUDE,
+  previewNode,
   RESET,
+  type Role,
+  refuseOtherRole,
   SETTLE,
   START_OVERLAY,
 } from "./node.ts";
@@ -44,8 +48,10 @@ fi
 systemctl enable kubelet >&2
 ${START_OVERLAY}
 kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
-: >"$marker"
+printf worker >"$marker"
 `;
+
+const role: Role = "worker";
 
 /** A host that is a worker of the cluster: kubeadm's join, and its undoing. */
 export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
@@ -58,10 +64,14 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
       replaceOn: ["owner", "cluster", "endpoint", "caHash", "podRange"],
     }),
 
+  preview: (context, inputs) => previewNode(context, inputs, role),
+
   async create(context, inputs) {
     const live = await mustAnswer(inputs, context);
     const { node } = inputs;
-    const state = await onHost(inputs.connection, context, (session) => nodeState(session, inputs, context));
+    const look = (session: Session) => nodeState(session, inputs, role, context);
+    const state = await onHost(inputs.connection, context, look);
+    refuseOtherRole(state, role, node.name);
     const joining = { endpoint: inputs.endpoint, caHash: inputs.caHash };
     const token = state === "joined" ? "" : await joinToken(live, context);
     context.progress(`${node.name}: joining the cluster`);
@@ -82,7 +92,7 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
   },
 
   async read(context, old) {
-    const look = (session: Parameters<typeof nodeState>[0]) => nodeState(session, old.inputs, context);
+    const look = (session: Session) => nodeState(session, old.inputs, role, context);
     const state = await onHost(old.inputs.connection, context, look, { change: false });
     return state === "joined" ? old : undefined;
   },
@@ -94,6 +104,7 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
   },
 
   async delete(context, { inputs }) {
+    if (await isOtherRole(inputs, role, context)) return;
     const view = await askControlPlane(inputs.controlPlane, inputs, context);
     await mustBeReached(view, context);
     const { live } = view;

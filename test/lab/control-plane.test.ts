@@ -136,6 +136,20 @@ test("a dead member is replaced by naming another host in its place, and nothing
   expect(await etcdMembers("cp2")).toEqual(["cp1 started", "cp2 started", "cp4 started"]);
 });
 
+test("a host changes its role by leaving first: a worker is not joined to the control plane as it runs", async () => {
+  const promoted = { MEMBERS: "cp2,cp4,w1", WORKERS: "w2", TIER: "two" };
+  const preview = await stack.run(["preview"], promoted);
+  expect(preview.code).not.toBe(0);
+  expect(preview.text).toMatch(/controlPlane: w1 is a worker of this cluster; take it out/);
+  const up = await stack.up(promoted);
+  expect(up.code).not.toBe(0);
+  expect(up.text).toMatch(/controlPlane: w1 is a worker of this cluster; take it out/);
+  expect(await nodes()).toContain("cp1 cp2 cp4 w1");
+  const back = await stack.up({ MEMBERS: "cp2,cp4,cp1", WORKERS: "w1", TIER: "two" });
+  expect(back.code, back.text).toBe(0);
+  expect(await nodes()).toBe("cp1 cp2 cp4 w1");
+});
+
 test("an even control plane is refused before anything changes", async () => {
   const up = await stack.up({ MEMBERS: "cp2,cp3", WORKERS: "w1" });
   expect(up.code).not.toBe(0);
