@@ -11,7 +11,7 @@ import {
   drain,
   forget,
   identity,
-  isOtherRole,
+  isOtherwise,
   joinToken,
   leave,
   mustBeReached,
@@ -22,9 +22,10 @@ import {
   previewNode,
   RESET,
   type Role,
-  refuseOtherRole,
+  refuseSecondSelf,
   SETTLE,
   START_OVERLAY,
+  self,
 } from "./node.ts";
 import { type EtcdMember, removalProblem } from "./quorum.ts";
 
@@ -51,6 +52,8 @@ export interface ControlPlaneMemberInputs extends NodeInputs {
   keys: ClusterKeys;
   /** Images by digest of what kubeadm itself can only name by tag. */
   images: { coredns: string; kubeProxy: string };
+  /** How pods talk; running ones keep the way they were started with. */
+  networkMode: string;
   /** What belongs to the cluster itself, such as the rights of the pod network; YAML. */
   manifests: string;
 }
@@ -77,7 +80,7 @@ umask 022
 `;
 
 const ENTER = `${CLAIM}
-if joined && [ -e /etc/kubernetes/admin.conf ]; then systemctl start kubelet; exit 0; fi
+if joined_here && [ -e /etc/kubernetes/admin.conf ]; then systemctl start kubelet; exit 0; fi
 # What an init or join left that was cut.
 if [ -e /etc/kubernetes ] || [ -n "$(ls -A /var/lib/etcd 2>/dev/null)" ]; then
 ${RESET}
@@ -90,7 +93,7 @@ if [ "$ROLE" = init ]; then
 else
   kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
 fi
-printf 'control plane member' >"$marker"
+printf %s "$SELF at $ADDRESS" >"$marker"
 `;
 
 const FURNISH = `${PRELUDE}${AWAIT_NODE}
@@ -138,11 +141,13 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     const ignore = ["connection", "peers", "ignorePreflight"];
     const difference = differenceOf(old.inputs, inputs, { ignore });
     const fixed = difference.paths.filter((path) => !/^(labels|node\.taints|images|manifests)/.test(path));
-    // A secret's path may be named, its value may not.
     if (fixed.length === 0 || "unfinished" in old.outputs) return difference;
+    const lines = changedLines(old.inputs.initConfig, inputs.initConfig);
+    // A secret's path may be named, its value may not; this text holds none.
+    const named = fixed.map((path) => (path === "initConfig" ? lines.join(", ") || path : path));
     throw new Refusal(`control plane member ${inputs.node.name}`, [
       {
-        path: [...new Set(fixed)].join(", "),
+        path: [...new Set(named)].join(", "),
         found: "it cannot be changed on a running cluster",
         remedy: "put the former value back; a cluster made otherwise is a new cluster under a new name",
       },
@@ -154,9 +159,9 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
   async create(context, inputs) {
     const { connection, node } = inputs;
     const look = (session: Session) => nodeState(session, inputs, role, context);
-    const state = await onHost(connection, context, look);
-    refuseOtherRole(state, role, node.name);
-    const config = state === "joined" ? { role: "join", text: "" } : await entry(inputs, context);
+    const found = await onHost(connection, context, look);
+    refuseSecondSelf(found, role, node.name);
+    const config = found.state === "joined" ? { role: "join", text: "" } : await entry(inputs, context);
     context.progress(
       `${node.name}: ${config.role === "init" ? "making the cluster" : "joining the control plane"}`,
     );
@@ -170,7 +175,7 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
 
   async read(context, old) {
     const look = (session: Session) => nodeState(session, old.inputs, role, context);
-    const state = await onHost(old.inputs.connection, context, look, { change: false });
+    const { state } = await onHost(old.inputs.connection, context, look, { change: false });
     return state === "joined" ? old : undefined;
   },
 
@@ -182,7 +187,7 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
   },
 
   async delete(context, { inputs }) {
-    if (await isOtherRole(inputs, role, context)) return;
+    if (await isOtherwise(inputs, role, context)) return;
     const { node } = inputs;
     const view = await askControlPlane(inputs.peers, inputs, context);
     await mustBeReached(view, context);
@@ -198,6 +203,15 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     if (live) await forget(live, inputs, context);
   },
 };
+
+/** What kubeadm's configuration says now and did not before, such as `imageRepository: 10.0.0.11:5001`. */
+function changedLines(before: string, after: string): string[] {
+  const had = new Set(before.split("\n"));
+  return after
+    .split("\n")
+    .filter((line) => !had.has(line))
+    .map((line) => line.trim().replace(/^- /, ""));
+}
 
 /** Reads the answer of `kubeadm certs check-expiration`; our own authorities last longer and are left out. */
 function outputsOf(inputs: ControlPlaneMemberInputs, answer: string): ControlPlaneMemberOutputs {
@@ -253,7 +267,12 @@ function enterStep(inputs: ControlPlaneMemberInputs, config: { role: string; tex
   return {
     name: `enter-${node.name}`,
     text: ENTER,
-    values: { ...identity(inputs), ROLE: config.role, IGNORE: inputs.ignorePreflight.join(",") },
+    values: {
+      ...identity(inputs),
+      ...self(role, inputs),
+      ROLE: config.role,
+      IGNORE: inputs.ignorePreflight.join(","),
+    },
     secretFiles: {
       CONFIG: config.text,
       CA_CERTIFICATE: keys.caCertificate,

@@ -29,8 +29,18 @@ export interface NodeInputs {
 /** What a node is in its cluster. */
 export type Role = "control plane member" | "worker";
 
-/** How far a host is on its way into the cluster; `other` has joined it in the other role. */
-export type NodeState = "absent" | "unfinished" | "joined" | "other" | "foreign";
+/** How far a host is on its way into the cluster; `otherwise` has joined it in another role or under another name. */
+export interface NodeState {
+  state: "absent" | "unfinished" | "joined" | "otherwise" | "foreign";
+  /** Role and name under which a host joined `otherwise`. */
+  as: string;
+}
+
+/** What the host's marker says of a node, in the values that scripts compare it with. */
+export const self = (role: Role, { node }: NodeInputs) => ({
+  SELF: `${role} ${node.name}`,
+  ADDRESS: node.address,
+});
 
 /** Shell text that every script about a node begins with. */
 export const PRELUDE = `
@@ -44,12 +54,14 @@ foreign() {
     { [ -e "$identity" ] && [ "$(cat "$identity")" != "$CLUSTER" ]; }
 }
 joined() { [ -e "$marker" ] && ! foreign; }
+# A node does not follow its machine to another address: it joins anew.
+joined_here() { joined && [ "$(cat "$marker")" = "$SELF at $ADDRESS" ]; }
 `;
 
 const STATE = `${PRELUDE}
 if foreign; then echo foreign
-elif joined && [ "$(cat "$marker")" != "$ROLE" ]; then echo other
-elif joined && [ -e /etc/kubernetes/kubelet.conf ] && systemctl -q is-active kubelet; then echo joined
+elif joined && case $(cat "$marker") in "$SELF at "*) false ;; *) true ;; esac; then echo "otherwise $(cat "$marker")"
+elif joined_here && [ -e /etc/kubernetes/kubelet.conf ] && systemctl -q is-active kubelet; then echo joined
 elif claimed; then echo unfinished
 elif [ -e /etc/kubernetes/kubelet.conf ]; then echo foreign
 else echo absent
@@ -63,18 +75,20 @@ export async function nodeState(
   role: Role,
   context: Context,
 ): Promise<NodeState> {
-  const script = { name: "look for a node", text: STATE, values: { ...identity(inputs), ROLE: role } };
-  return (await session.run(script, context)).trim() as NodeState;
+  const values = { ...identity(inputs), ...self(role, inputs) };
+  const answer = await session.run({ name: "look for a node", text: STATE, values }, context);
+  const [state, ...as] = answer.trim().split(" ");
+  return { state: state as NodeState["state"], as: as.join(" ") };
 }
 
 /**
  * A join would reset the host under its running pods, or its etcd, and the removal of its former self
  * after it would take the new one down.
  */
-export function refuseOtherRole(state: NodeState, role: Role, name: string): void {
-  if (state !== "other") return;
-  const [path, other] = role === "worker" ? ["pools", "control plane member"] : ["controlPlane", "worker"];
-  const found = `${name} is a ${other} of this cluster`;
+export function refuseSecondSelf({ state, as }: NodeState, role: Role, name: string): void {
+  if (state !== "otherwise") return;
+  const path = role === "worker" ? "pools" : "controlPlane";
+  const found = `the machine of ${name} is in this cluster already, as ${as}`;
   const remedy = "take it out of there with one `pulumi up`, and name it here with the next";
   throw new Refusal(`${role} ${name}`, [{ path, found, remedy }]);
 }
@@ -83,14 +97,14 @@ export function refuseOtherRole(state: NodeState, role: Role, name: string): voi
 export async function previewNode(context: Context, inputs: NodeInputs, role: Role): Promise<void> {
   const look = (session: Session) => nodeState(session, inputs, role, context);
   const state = await onHost(inputs.connection, context, look, { change: false });
-  refuseOtherRole(state, role, inputs.node.name);
+  refuseSecondSelf(state, role, inputs.node.name);
 }
 
-/** Whether a resource has nothing on its host, because a refused join left it beside the host's other role. */
-export async function isOtherRole(inputs: NodeInputs, role: Role, context: Context): Promise<boolean> {
+/** Whether a resource has nothing on its host, because a refused join left it beside what the host really is. */
+export async function isOtherwise(inputs: NodeInputs, role: Role, context: Context): Promise<boolean> {
   const look = (session: Session) => nodeState(session, inputs, role, context);
   try {
-    return (await onHost(inputs.connection, context, look, { change: false })) === "other";
+    return (await onHost(inputs.connection, context, look, { change: false })).state === "otherwise";
   } catch (error) {
     if (error instanceof ConnectionError) return false;
     throw error;

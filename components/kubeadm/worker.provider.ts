@@ -11,7 +11,7 @@ import {
   drain,
   forget,
   identity,
-  isOtherRole,
+  isOtherwise,
   joinToken,
   leave,
   mustBeReached,
@@ -22,9 +22,10 @@ import {
   previewNode,
   RESET,
   type Role,
-  refuseOtherRole,
+  refuseSecondSelf,
   SETTLE,
   START_OVERLAY,
+  self,
 } from "./node.ts";
 
 export interface WorkerInputs extends NodeInputs {
@@ -40,7 +41,7 @@ export interface WorkerOutputs {
 }
 
 const JOIN = `${CLAIM}
-if joined && [ -e /etc/kubernetes/kubelet.conf ]; then systemctl start kubelet; exit 0; fi
+if joined_here && [ -e /etc/kubernetes/kubelet.conf ]; then systemctl start kubelet; exit 0; fi
 # What a join left that was cut.
 if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ]; then
 ${RESET}
@@ -48,7 +49,7 @@ fi
 systemctl enable kubelet >&2
 ${START_OVERLAY}
 kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
-printf worker >"$marker"
+printf %s "$SELF at $ADDRESS" >"$marker"
 `;
 
 const role: Role = "worker";
@@ -70,17 +71,21 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
     const live = await mustAnswer(inputs, context);
     const { node } = inputs;
     const look = (session: Session) => nodeState(session, inputs, role, context);
-    const state = await onHost(inputs.connection, context, look);
-    refuseOtherRole(state, role, node.name);
+    const found = await onHost(inputs.connection, context, look);
+    refuseSecondSelf(found, role, node.name);
     const joining = { endpoint: inputs.endpoint, caHash: inputs.caHash };
-    const token = state === "joined" ? "" : await joinToken(live, context);
+    const token = found.state === "joined" ? "" : await joinToken(live, context);
     context.progress(`${node.name}: joining the cluster`);
     await onHost(inputs.connection, context, (session) =>
       session.step(
         {
           name: `join-${node.name}`,
           text: JOIN,
-          values: { ...identity(inputs), IGNORE: inputs.ignorePreflight.join(",") },
+          values: {
+            ...identity(inputs),
+            ...self(role, inputs),
+            IGNORE: inputs.ignorePreflight.join(","),
+          },
           secretFiles: { CONFIG: joinConfig(node, { ...joining, token }) },
           timeoutSeconds: 600,
         },
@@ -93,7 +98,7 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
 
   async read(context, old) {
     const look = (session: Session) => nodeState(session, old.inputs, role, context);
-    const state = await onHost(old.inputs.connection, context, look, { change: false });
+    const { state } = await onHost(old.inputs.connection, context, look, { change: false });
     return state === "joined" ? old : undefined;
   },
 
@@ -104,7 +109,7 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
   },
 
   async delete(context, { inputs }) {
-    if (await isOtherRole(inputs, role, context)) return;
+    if (await isOtherwise(inputs, role, context)) return;
     const view = await askControlPlane(inputs.controlPlane, inputs, context);
     await mustBeReached(view, context);
     const { live } = view;

@@ -1,5 +1,6 @@
 import { nameProblems, quote } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
+import { anything, given, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { WebServiceArgs } from "./web-service.ts";
 
 const PINNED = /^[a-z0-9][^\s@]*@sha256:[0-9a-f]{64}$/;
@@ -8,8 +9,21 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 const pinRemedy = "name it by digest, such as registry.example.com/shop@sha256:<64 hex digits>";
 
+const SHAPE = named({
+  image: given,
+  replicas: number,
+  port: number,
+  nodePort: number,
+  namespace: text,
+  resources: optional(named({ cpu: text, memory: text })),
+  healthPath: text,
+  env: optional(map(anything)),
+});
+
 /** Everything wrong with the arguments, found before any resource exists. */
 export function webServiceProblems(name: string, args: WebServiceArgs): Problem[] {
+  const misshapen = shapeProblems(SHAPE, args);
+  if (misshapen.length > 0) return misshapen;
   const {
     image,
     replicas = 2,

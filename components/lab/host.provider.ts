@@ -6,10 +6,11 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { limit } from "./cgroups.ts";
 import { hostFiles, hostsFile, hostUnits } from "./host-files.ts";
 import { hostProblems } from "./host-problems.ts";
+import { inotifyShortage } from "./inotify.ts";
 import { awaitSsh, bootHost, consoleTail, deleteHost, hostProcess, stopHost } from "./machine.ts";
 import { hostDirectory } from "./names.ts";
 import { hostNames, readHost, writeHost } from "./record.ts";
-import { computerProblems, inotifyShortage, requireLab } from "./requirements.ts";
+import { computerProblems, requireLab } from "./requirements.ts";
 import { imageLabel } from "./rootfs.ts";
 
 /** Directories that container engines need on a plain filesystem: overlay on overlay fails. */

@@ -5,12 +5,13 @@ import { type Problem, refuse } from "../model/problem.ts";
 import { parseRange } from "../model/range.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { switchOff, switchOn } from "./forwarding.ts";
+import { raiseInotifyLimit, restoreInotifyLimit } from "./inotify.ts";
 import { deleteHost } from "./machine.ts";
 import { interfaceName, labDirectory, labsDirectory, nameProblems } from "./names.ts";
 import { computerOf, gatewayOf, labRangeProblems } from "./range.ts";
 import { hostNames, labNames, lockFile, readNetwork, removeNetworkRecord, writeNetwork } from "./record.ts";
 import { computerProblems, requireLab } from "./requirements.ts";
-import { defaultInterface, isWired, rangeClash, unwire, wire } from "./wiring.ts";
+import { defaultInterface, hasNamespace, isWired, rangeClash, unwire, wire } from "./wiring.ts";
 
 /** The network of one lab: a bridge in a network namespace of its own, and a cable to this computer. */
 export interface NetworkInputs {
@@ -84,7 +85,8 @@ async function make(context: Context, { lab, range, nat = false }: NetworkInputs
   if (before && before.range !== range) await unwire(lab);
   const forwarding = before?.forwarding;
   // Written first: what a cut leaves behind has an owner then.
-  writeNetwork(lab, { owner: context.urn, range, nat, forwarding });
+  writeNetwork(lab, { ...before, owner: context.urn, range, nat });
+  giveInotifyInstances(context, lab);
   await wire(lab, range, nat);
   if (nat) await switchForwardingOn(context, lab);
   else if (forwarding) await switchForwardingOff(lab);
@@ -106,6 +108,24 @@ async function switchForwardingOff(lab: string): Promise<void> {
   if (heir) writeNetwork(heir, { ...readNetwork(heir)!, forwarding: record.forwarding });
   else switchOff(record.forwarding);
   writeNetwork(lab, { ...record, forwarding: undefined });
+}
+
+function giveInotifyInstances(context: Context, lab: string): void {
+  try {
+    raiseInotifyLimit((before) => writeNetwork(lab, { inotifyBefore: before, ...readNetwork(lab)! }));
+  } catch (error) {
+    context.warn(`the limit of inotify instances was not raised: ${(error as Error).message}`);
+  }
+}
+
+/** Hands the duty to set the limit back to another lab, else does it. */
+function takeInotifyInstancesBack(lab: string): void {
+  const record = readNetwork(lab);
+  if (!record?.inotifyBefore) return;
+  const heir = labNames().find((other) => other !== lab && hasNamespace(other) && readNetwork(other));
+  if (heir) writeNetwork(heir, { ...readNetwork(heir)!, inotifyBefore: record.inotifyBefore });
+  else restoreInotifyLimit(record.inotifyBefore);
+  writeNetwork(lab, { ...record, inotifyBefore: undefined });
 }
 
 /** Throws when the name belongs to another stack or the range to something else. */
@@ -138,6 +158,7 @@ export async function deleteNetwork(lab: string, progress: (words: string) => vo
   }
   await locked(lockFile("networks"), async () => {
     await switchForwardingOff(lab);
+    takeInotifyInstancesBack(lab);
     await unwire(lab);
     removeNetworkRecord(lab);
     for (const directory of [labDirectory(lab), labsDirectory, dirname(labsDirectory)]) {

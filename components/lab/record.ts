@@ -10,6 +10,8 @@ export interface NetworkRecord {
   nat: boolean;
   /** Interface on which forwarding was switched on for NAT, and was off before. */
   forwarding?: string;
+  /** The computer's limit of inotify instances before this lab raised it. */
+  inotifyBefore?: number;
 }
 
 /** What is written down of a host, enough to boot it again. Holds no secret. */

@@ -1,13 +1,5 @@
 import { spawnSync } from "node:child_process";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statfsSync,
-} from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { cacheRoot } from "../local/folders.ts";
 import { type Problem, refuse } from "../model/problem.ts";
@@ -114,41 +106,6 @@ export function requireLab(): void {
   refuse("lab on this computer", computerProblems());
 }
 
-/**
- * Why hosts boot and their services do not: systemd, containerd and kubelet of all hosts watch files as
- * one user, to whom the kernel gives few instances (128 by default).
- */
-export function inotifyShortage(used = inotifyInstances(), limit = inotifyLimit()): string | undefined {
-  if (used < limit - 4) return undefined;
-  return (
-    `${used} of the ${limit} inotify instances that one user may have are in use; ` +
-    "raise the limit, such as by: sysctl fs.inotify.max_user_instances=1024"
-  );
-}
-
-function inotifyLimit(): number {
-  return Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
-}
-
-function inotifyInstances(): number {
-  const open = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => linksIn(`/proc/${pid}/fd`));
-  return open.filter((target) => target === "anon_inode:inotify").length;
-}
-
-/** What the links in a directory point to; processes and their files may be gone meanwhile. */
-function linksIn(directory: string): string[] {
-  const or = <T>(read: () => T[]): T[] => {
-    try {
-      return read();
-    } catch {
-      return [];
-    }
-  };
-  return or(() => readdirSync(directory)).flatMap((name) => or(() => [readlinkSync(join(directory, name))]));
-}
-
 /** What a lab installs or changes on this computer, in words, and how far it is taken back. */
 export function labChanges(): string[] {
   return [
@@ -158,6 +115,7 @@ export function labChanges(): string[] {
     "spw...: an interface on this computer for each lab, with address .254 of the lab's range and a route to it. Removed by destroy.",
     "nftables table inet spillway-LAB: keeps labs apart, and masks their addresses with `nat: true`. Other tables are not touched. Removed by destroy.",
     "With `nat: true`: IPv4 forwarding on the lab's interface and on the interface of the default route. Taken back by destroy.",
+    "fs.inotify.max_user_instances: raised to 8192 where it is less (Linux gives 128, which six hosts with Kubernetes use up). Set back when the last lab is destroyed.",
     "Each host: a container (systemd-nspawn) with a control group `spillway/LAB/HOST`. It runs as root with all capabilities and shares the kernel with this computer: a lab is for trying out, no fence against what runs in it. Removed by destroy.",
   ];
 }

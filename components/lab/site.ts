@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Problem, refuse } from "../model/problem.ts";
 import { formatAddress, parseRange } from "../model/range.ts";
+import { flag, list, map, named, optional, shapeProblems, text } from "../model/shape.ts";
 import { type HostArgs, Site as OnpremSite } from "../onprem/site.ts";
 import { KeyPair } from "../secrets/resources.ts";
 import { labPackages } from "./image.provider.ts";
@@ -32,6 +33,7 @@ export interface SiteArgs {
  */
 export class Site extends OnpremSite {
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
+    refuse(`Site "${name}"`, shapeProblems(SITE_SHAPE, args));
     const range = args.range ?? rangeOf(name);
     const plan = addressesOf(range, args);
     refuse(`Site "${name}"`, [...nameProblems("name", name), ...labProblems(range, args, plan)]);
@@ -73,6 +75,15 @@ export class Site extends OnpremSite {
     }
   }
 }
+
+const SITE_SHAPE = named({
+  hosts: list(text),
+  range: text,
+  addresses: optional(map(text)),
+  labels: optional(map(map(text))),
+  packages: optional(list(text)),
+  nat: flag,
+});
 
 /** A number below `bound` that follows from a name and nothing else (FNV-1a). */
 function numberOf(name: string, bound: number): number {

@@ -39,7 +39,8 @@ export function portProblems(path: string, port: number): Problem[] {
 }
 
 /** A found value for a message: quoted, control characters escaped, cut when long. */
-export function quote(value: string): string {
+export function quote(value: string | undefined): string {
+  if (value === undefined) return "nothing";
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
 }
 

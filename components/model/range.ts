@@ -9,8 +9,8 @@ export interface Range {
 }
 
 /** `10.0.0.21` as a number, `undefined` when it is no IPv4 address. */
-export function parseAddress(text: string): number | undefined {
-  const parts = text.split(".");
+export function parseAddress(text: string | undefined): number | undefined {
+  const parts = (text ?? "").split(".");
   const valid =
     parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256);
   return valid ? parts.reduce((sum, part) => sum * 256 + Number(part), 0) : undefined;
@@ -22,8 +22,8 @@ export function formatAddress(address: number): string {
 }
 
 /** `10.0.0.0/24` taken apart, `undefined` when it is no range or bits behind the prefix are set. */
-export function parseRange(text: string): Range | undefined {
-  const [address = "", prefix = "", ...rest] = text.split("/");
+export function parseRange(text: string | undefined): Range | undefined {
+  const [address = "", prefix = "", ...rest] = (text ?? "").split("/");
   const first = parseAddress(address);
   if (first === undefined || rest.length > 0 || !/^(\d|[12]\d|3[0-2])$/.test(prefix)) return undefined;
   const size = 2 ** (32 - Number(prefix));

@@ -2,10 +2,32 @@ import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { addressPlanProblems } from "../model/address-plan.ts";
 import { labelProblems, nameProblems, nearest, portProblems, quote } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
+import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
+
+const CLUSTER_SHAPE = named({
+  site: given,
+  version: text,
+  controlPlane: list(text),
+  pools: optional(
+    map(
+      named({
+        hosts: list(text),
+        labels: optional(map(text)),
+        taints: optional(list(named({ key: text, value: text, effect: text }))),
+      }),
+    ),
+  ),
+  network: optional(named({ mode: text, pods: text, services: text })),
+  registry: given,
+  artifacts: anything,
+  apiPort: number,
+});
 
 /** What is wrong with a cluster's arguments; all of it. */
 export function clusterProblems(name: string, args: KubernetesClusterArgs): Problem[] {
+  const misshapen = shapeProblems(CLUSTER_SHAPE, args);
+  if (misshapen.length > 0) return misshapen;
   return [
     ...nameProblems("name", name),
     ...versionProblems(args.version),
@@ -26,8 +48,8 @@ export function clusterProblems(name: string, args: KubernetesClusterArgs): Prob
   ];
 }
 
-function versionProblems(version: string): Problem[] {
-  if (versionsFor(version)) return [];
+function versionProblems(version: string | undefined): Problem[] {
+  if (version && versionsFor(version)) return [];
   const known = Object.keys(supportedVersions).join(", ");
   return [{ path: "version", found: `${quote(version)} is not supported`, remedy: `give one of ${known}` }];
 }

@@ -228,6 +228,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
         apiPort: this.#args.apiPort,
         keys: identity.keys,
         images: { coredns: images.reference("coredns"), kubeProxy: images.reference("kube-proxy") },
+        networkMode: this.#network.mode,
         manifests: this.#network.mode === "overlay" ? flannelManifests : "",
         connection: site.connection(host),
       };

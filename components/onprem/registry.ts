@@ -4,6 +4,7 @@ import { Image as ImageResource } from "../artifacts/resources.ts";
 import type { Image } from "../artifacts/source.ts";
 import { nameProblems, portProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
+import { given, named, number, shapeProblems, text } from "../model/shape.ts";
 import { REGISTRY_FOLDER, registryConfig, registryDropIn } from "../render/registry.ts";
 import { Certificate, Password } from "../secrets/resources.ts";
 import { HostState, Preflight } from "../ssh/resources.ts";
@@ -128,11 +129,13 @@ const secretFile = (content: pulumi.Input<string>) => ({
   owner: "root:docker-registry",
 });
 
+const REGISTRY_SHAPE = named({ site: given, host: text, port: number, storage: text });
+
 /** What is wrong with a registry's arguments. */
-export function registryProblems(
-  name: string,
-  { site, host, port = 5000, storage = "/" }: RegistryArgs,
-): Problem[] {
+export function registryProblems(name: string, args: RegistryArgs): Problem[] {
+  const misshapen = shapeProblems(REGISTRY_SHAPE, args);
+  if (misshapen.length > 0) return misshapen;
+  const { site, host, port = 5000, storage = "/" } = args;
   const hosts = Object.keys(site.hosts);
   return [
     ...nameProblems("name", name),

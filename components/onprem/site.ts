@@ -4,6 +4,7 @@ import type { Connection } from "../model/connection.ts";
 import { labelProblems, nameProblems, portProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { parseRange } from "../model/range.ts";
+import { anything, flag, given, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import { Authority } from "../secrets/resources.ts";
 
 /** A machine that is reached by SSH. */
@@ -123,8 +124,34 @@ export class Site extends pulumi.ComponentResource {
 
 const HOST_KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( [^\n]*)?\n?$/;
 
+const BASTION_SHAPE = named({
+  address: text,
+  port: number,
+  user: text,
+  privateKey: anything,
+  hostKey: anything,
+});
+
+const SITE_SHAPE = named({
+  range: text,
+  ssh: named({
+    user: text,
+    privateKey: given,
+    port: number,
+    bastion: optional(BASTION_SHAPE),
+    dialTimeout: number,
+    stepTimeout: number,
+  }),
+  hosts: map(
+    named({ address: text, hostKey: anything, port: number, labels: optional(map(text)), container: flag }),
+  ),
+});
+
 /** What is wrong with a site's arguments. */
-export function siteProblems(name: string, { range, ssh, hosts }: SiteArgs): Problem[] {
+export function siteProblems(name: string, site: SiteArgs): Problem[] {
+  const misshapen = shapeProblems(SITE_SHAPE, site);
+  if (misshapen.length > 0) return misshapen;
+  const { range, ssh, hosts } = site;
   const addresses = Object.fromEntries(Object.entries(hosts).map(([host, { address }]) => [host, address]));
   return [
     ...nameProblems("name", name),
@@ -161,7 +188,8 @@ function hostProblems(host: string, { hostKey, port = 22, labels = {} }: HostArg
 /** A key known only at deployment is checked by the connection that uses it. */
 function hostKeyProblems(path: string, hostKey: pulumi.Input<string> | undefined): Problem[] {
   const remedy = "give the line that ssh-keyscan prints, without the address: ssh-ed25519 AAAA...";
-  if (hostKey === undefined || hostKey === "") return [{ path, found: "no host key", remedy }];
+  if (hostKey === undefined || hostKey === null || hostKey === "")
+    return [{ path, found: "no host key", remedy }];
   if (typeof hostKey !== "string" || HOST_KEY.test(hostKey)) return [];
   return [{ path, found: `${JSON.stringify(hostKey.slice(0, 30))} is no public host key`, remedy }];
 }

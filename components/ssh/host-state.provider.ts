@@ -48,12 +48,12 @@ async function inTurn<T>({ address, port = 22 }: Connection, work: () => Promise
 }
 
 /** Makes the host as wanted: one round trip when nothing differs, two when something does. */
-function apply(context: Context, inputs: HostStateArgs): Promise<void> {
+function apply(context: Context, inputs: HostStateArgs, isOurs: IsOurs): Promise<void> {
   const wanted = wantedOf(inputs);
   return inTurn(inputs.connection, () =>
     onHost(inputs.connection, context, async (session) => {
       let facts = await observe(session, wanted, context);
-      refuseOthers(inputs, facts, context.urn);
+      refuseOthers(inputs, facts, isOurs);
       const base = planBase(wanted, facts, context.urn);
       if (base.length > 0) {
         await perform(session, wanted.name, base, context);
@@ -70,19 +70,30 @@ function apply(context: Context, inputs: HostStateArgs): Promise<void> {
   );
 }
 
-function stackOf(urn: string): string {
-  return urn.split("::").slice(0, 2).join("::");
-}
+/** Whether a state that the host holds under our name is ours, by the resource that put it there. */
+type IsOurs = (holder: string) => boolean;
 
-/** Two stacks may not use one name on one host. */
-function refuseOthers({ name, connection }: HostStateArgs, facts: Facts, urn: string): void {
+/** A new resource goes on with its own work only: what another put under the name would be taken back with that one. */
+const bySameResource =
+  ({ urn }: Context): IsOurs =>
+  (holder) =>
+    holder === urn;
+
+/** A resource that moved in its program has another name than the one it had on the host. */
+const bySameStack = ({ urn }: Context): IsOurs => {
+  const stackOf = (text: string) => text.split("::").slice(0, 2).join("::");
+  return (holder) => stackOf(holder) === stackOf(urn);
+};
+
+/** Two resources may not use one name on one host. */
+function refuseOthers({ name, connection }: HostStateArgs, facts: Facts, isOurs: IsOurs): void {
   const holder = facts.ledgers.get(name)?.urn;
-  if (holder === undefined || stackOf(holder) === stackOf(urn)) return;
+  if (holder === undefined || isOurs(holder)) return;
   refuse(`host ${connection.host}`, [
     {
       path: "name",
       found: `the state "${name}" belongs to ${holder}`,
-      remedy: "choose another name, or destroy that one first",
+      remedy: "take that one away with one `pulumi up` first, or choose another name",
     },
   ]);
 }
@@ -108,7 +119,7 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
 
   async preview(context, inputs) {
     const { wanted, facts } = await look(context, inputs);
-    refuseOthers(inputs, facts, context.urn);
+    refuseOthers(inputs, facts, bySameResource(context));
     // What packages and modules will bring is not there to be judged yet.
     if (planBase(wanted, facts, context.urn).length > 0) return;
     refuse(
@@ -120,7 +131,7 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
   unfinishedId: idOf,
 
   async create(context, inputs) {
-    await apply(context, inputs);
+    await apply(context, inputs, bySameResource(context));
     return { id: idOf(inputs), outputs: {} };
   },
 
@@ -131,7 +142,7 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
   },
 
   async update(context, _old, inputs) {
-    await apply(context, inputs);
+    await apply(context, inputs, bySameStack(context));
     return {};
   },
 
@@ -141,8 +152,10 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
     const takeBack = () =>
       onHost(connection, context, async (session) => {
         const facts = await observe(session, nothing, context);
-        if (!facts.ledgers.has(name)) return;
-        const plan = planState(nothing, facts, facts.ledgers.get(name)?.urn ?? context.urn);
+        const holder = facts.ledgers.get(name)?.urn;
+        // One that was refused beside the state's holder has put nothing there.
+        if (holder === undefined || ("unfinished" in old.outputs && holder !== context.urn)) return;
+        const plan = planState(nothing, facts, holder);
         await perform(session, name, [...plan.first, ...plan.last, { verb: "forget" }], context);
       });
     return inTurn(connection, () => orGiveUp(context, takeBack));

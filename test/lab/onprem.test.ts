@@ -37,6 +37,7 @@ interface Outputs {
   sampleUrl: string;
 }
 
+const machinesKnown: Record<string, Connection> = {};
 let before: Awaited<ReturnType<typeof traces>>;
 let bare: Record<string, string>;
 
@@ -47,6 +48,7 @@ beforeAll(async () => {
   const { range, connections } = await machines.outputs<{ range: string; connections: Connection[] }>();
   for (const host of hosts) await onHost(host, account);
   bare = await inventories();
+  for (const connection of connections) machinesKnown[connection.host] = connection;
   fillIn(range, connections);
   const init = await platform.run(["stack", "init"]);
   expect(init.code, init.text).toBe(0);
@@ -74,6 +76,58 @@ test("a run without changes changes nothing, nor does a refresh", async () => {
   expect(refresh.code, refresh.text).toBe(0);
   const preview = await platform.previewNothing();
   expect(preview.code, preview.text).toBe(0);
+});
+
+test("what a running cluster cannot follow is refused in preview, in the words of the change", async () => {
+  const refusals: [(settings: string) => string, RegExp][] = [
+    [(text) => text.replace("network: overlay", "network: bridge"), /networkMode: it cannot be changed/],
+    [(text) => text.replace("range: 10.", "range: 11."), /is no host address of the site's range/],
+    [
+      (text) => text.replace(/^( *)spillway:network: /m, "$1spillway:registryHost: w1\n$&"),
+      /imageRepository: 10[.\d]+:5000: it cannot be changed/,
+    ],
+    [rename, /the machine of node2 is in this cluster already, as worker w2/],
+    [(text) => text.replace("[cp1]", "cp1"), /controlPlane: "cp1" is a string; give a list: \[cp1\]/],
+  ];
+  for (const [change, expected] of refusals) {
+    const preview = await withSettings(change, () => platform.run(["preview"]));
+    expect(preview.code, preview.text).not.toBe(0);
+    expect(preview.text).toMatch(expected);
+  }
+});
+
+test("a name that changes beside its machine is refused before the machine does, and the way back is free", async () => {
+  const up = await withSettings(rename, () => platform.up());
+  expect(up.code, up.text).not.toBe(0);
+  expect(up.text).toMatch(/the state "kubernetes-onprem" belongs to urn:.*onprem-w2-state/);
+  const back = await platform.up();
+  expect(back.code, back.text).toBe(0);
+  const preview = await platform.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+  expect(await nodes()).toBe("cp1 w1 w2");
+});
+
+test("a worker's machine that moved to another address joins anew from there", async () => {
+  const { address } = machinesKnown.w2!;
+  const moved = address.replace(/\d+$/, "251");
+  const move = (from: string, to: string) =>
+    onHost(
+      "w2",
+      `sysctl -qw net.ipv4.conf.host0.promote_secondaries=1
+ip address add ${to}/24 dev host0
+ip address delete ${from}/24 dev host0`,
+    );
+  await move(address, moved);
+  const to = (text: string) => text.replace(`address: ${address},`, `address: ${moved},`);
+  const up = await withSettings(to, () => platform.up({ SPILLWAY_DELETE_UNREACHABLE: "true" }));
+  expect(up.code, up.text).toBe(0);
+  const preview = await withSettings(to, () => platform.previewNothing());
+  expect(preview.code, preview.text).toBe(0);
+  expect(await nodeAddress("w2")).toBe(moved);
+  await move(moved, address);
+  const back = await platform.up({ SPILLWAY_DELETE_UNREACHABLE: "true" });
+  expect(back.code, back.text).toBe(0);
+  expect(await nodeAddress("w2")).toBe(address);
 });
 
 test("destroy gives the machines back as they were", async () => {
@@ -117,6 +171,30 @@ async function onHost(host: string, script: string): Promise<string> {
   return stdout.trim();
 }
 
+const kubectl = (words: string) => onHost("cp1", `KUBECONFIG=/etc/kubernetes/admin.conf kubectl ${words}`);
+const nodes = () => kubectl("get nodes -o 'jsonpath={.items[*].metadata.name}'");
+const nodeAddress = (node: string) =>
+  kubectl(`get node ${node} -o 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'`);
+
+/** Says another name for the machine of w2; keys and ciphers may hold these letters too. */
+const rename = (settings: string) =>
+  settings.replace(/\bw2(?=[:\]])|- w2$/gm, (found) => found.replace("w2", "node2"));
+
+const settingsFile = join(platform.project, "Pulumi.t.yaml");
+
+/** Does something while the settings are others. */
+async function withSettings<T>(change: (settings: string) => string, use: () => Promise<T>): Promise<T> {
+  const settings = readFileSync(settingsFile, "utf8");
+  const changed = change(settings);
+  expect(changed).not.toBe(settings);
+  writeFileSync(settingsFile, changed);
+  try {
+    return await use();
+  } finally {
+    writeFileSync(settingsFile, settings);
+  }
+}
+
 /** The example's settings with these machines in the places of its addresses and host keys. */
 function fillIn(range: string, connections: readonly Connection[]): void {
   let settings = readFileSync(join(checkout, "Pulumi.onprem.yaml"), "utf8")
@@ -128,5 +206,5 @@ function fillIn(range: string, connections: readonly Connection[]): void {
     const said = `$1 address: ${address}, hostKey: "${hostKey.trim()}", container: true }`;
     settings = settings.replace(example, said);
   }
-  writeFileSync(join(platform.project, "Pulumi.t.yaml"), settings);
+  writeFileSync(settingsFile, settings);
 }

@@ -233,6 +233,20 @@ describe("a host's state", () => {
     await remove(state);
   });
 
+  test("of another resource's name is refused, and the one that was refused takes nothing back", async () => {
+    const state: HostStateArgs = {
+      connection: h1,
+      name: "named",
+      files: { "/etc/named-file": { content: "" } },
+    };
+    await create(state);
+    const other = context("urn:pulumi:dev::project::type::renamed");
+    expect((await failure(create(state, other))).message).toContain('the state "named" belongs to urn:');
+    await hostState.delete(other, { id: "x", inputs: state, outputs: { unfinished: true } });
+    expect(await found(state)).toEqual(state);
+    await remove(state);
+  });
+
   test("restarts a unit when its file changed, and not otherwise", async () => {
     const pid = () => world.inside("h1", "systemctl show -p MainPID --value hello");
     const state = (content: string): HostStateArgs => ({

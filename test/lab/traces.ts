@@ -38,5 +38,6 @@ export async function traces(names: readonly string[]): Promise<Record<string, s
       : [],
     directories: names.filter((lab) => existsSync(labDirectory(lab))),
     forwarding,
+    inotify: [readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8").trim()],
   };
 }

@@ -5,15 +5,11 @@ import { hierarchies } from "../../components/lab/cgroups.ts";
 import { host } from "../../components/lab/host.provider.ts";
 import { hostFiles, hostsFile, resolvConf } from "../../components/lab/host-files.ts";
 import { image } from "../../components/lab/image.provider.ts";
+import { inotifyShortage } from "../../components/lab/inotify.ts";
 import { hostDirectory, interfaceName, machineName, nameProblems } from "../../components/lab/names.ts";
 import { network } from "../../components/lab/network.provider.ts";
 import { labRangeProblems } from "../../components/lab/range.ts";
-import {
-  type Computer,
-  inotifyShortage,
-  labChanges,
-  labProblems,
-} from "../../components/lab/requirements.ts";
+import { type Computer, labChanges, labProblems } from "../../components/lab/requirements.ts";
 import { imageDirectory } from "../../components/lab/rootfs.ts";
 import { fence } from "../../components/lab/wiring.ts";
 import type { Problem } from "../../components/model/problem.ts";
@@ -142,7 +138,7 @@ describe("the computer", () => {
   });
 
   test("is told what a lab changes on it", () => {
-    expect(labChanges().join("\n")).toMatch(/nftables[\s\S]*IPv4 forwarding/);
+    expect(labChanges().join("\n")).toMatch(/nftables[\s\S]*IPv4 forwarding[\s\S]*inotify/);
   });
 
   test("has its control group hierarchies read from its mounts, version 1 and 2", () => {

@@ -185,6 +185,8 @@ describe("diff", () => {
   test("replaces for another name or host", () => {
     expect(paths({}, { name: "other" }).replace).toEqual(["name"]);
     expect(paths({}, { connection: { ...connection, host: "other" } }).replace).toEqual(["connection.host"]);
+    const elsewhere = { ...connection, address: "10.9.9.9", hostKey: "ssh-ed25519 BBBB" };
+    expect(paths({}, { connection: elsewhere }).replace).toEqual(["connection.address"]);
   });
 
   test("takes something unknown for a change of the whole", () => {

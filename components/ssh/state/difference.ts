@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Connection } from "../../model/connection.ts";
 import type { Difference } from "../../provider/resource.ts";
 import type { HostStateArgs } from "../host-state.ts";
 import { normalMode, normalOwner } from "./wanted.ts";
@@ -42,7 +43,11 @@ function entryPaths(kind: string, before: unknown = {}, after: unknown = {}): st
   });
 }
 
-/** The very paths that change; another name or host is another state. */
+/** A machine that moved keeps its key, one that was set up anew its address. */
+const isOtherMachine = (before: Connection, after: Connection) =>
+  before.address !== after.address && before.hostKey !== after.hostKey;
+
+/** The very paths that change; another name or machine is another state. */
 export function differenceOf(old: HostStateArgs, inputs: HostStateArgs): Difference {
   const sorted = (list: string[] = []) => [...new Set(list)].sort();
   const lists = (["packages", "modules"] as const).filter(
@@ -54,6 +59,7 @@ export function differenceOf(old: HostStateArgs, inputs: HostStateArgs): Differe
   const replace = [
     ...(old.name === inputs.name ? [] : ["name"]),
     ...(old.connection.host === inputs.connection.host ? [] : ["connection.host"]),
+    ...(isOtherMachine(old.connection, inputs.connection) ? ["connection.address"] : []),
   ];
   return { paths: [...replace, ...lists, ...records], replace };
 }
