@@ -12,6 +12,9 @@ interface Entry {
   lock?: Promise<void>;
 }
 
+/** Seconds for which a host that several tries did not reach counts as unreachable, for all that ask. */
+const unreachableSeconds = 20;
+
 const entries = new Map<string, Entry>();
 
 function keyOf({ address, port = 22, user = "root", hostKey }: Endpoint): string {
@@ -46,7 +49,10 @@ function share(
     return made;
   });
   const entry: Entry = { link };
-  link.catch(forget);
+  link.catch((error: unknown) => {
+    if (!(error instanceof ConnectionError) || error.failure !== "unreachable") return forget();
+    setTimeout(forget, unreachableSeconds * 1000).unref();
+  });
   entries.set(key, entry);
   return entry;
 }

@@ -13,8 +13,7 @@ export async function orGiveUp(context: Context, takeBack: () => Promise<unknown
   } catch (error) {
     if (!(error instanceof ConnectionError) || !error.transient) throw error;
     if (process.env[VARIABLE] !== "true") {
-      error.message += `, or, if it is gone for good, run with ${VARIABLE}=true`;
-      throw error;
+      throw new Error(`${error.message}, or, if it is gone for good, run with ${VARIABLE}=true`);
     }
     context.warn(`given up, what is on host ${error.host} stays there: ${error.reason}`);
   }

@@ -86,7 +86,7 @@ test("what a running cluster cannot follow is refused in preview, in the words o
       (text) => text.replace(/^( *)spillway:network: /m, "$1spillway:registryHost: w1\n$&"),
       /imageRepository: 10[.\d]+:5000: it cannot be changed/,
     ],
-    [rename, /the machine of node2 is in this cluster already, as worker w2/],
+    [rename, /kubernetes-onprem\S* belongs to urn:.*onprem-w2-state; take that one away/],
     [(text) => text.replace("[cp1]", "cp1"), /controlPlane: "cp1" is a string; give a list: \[cp1\]/],
   ];
   for (const [change, expected] of refusals) {
