@@ -53,6 +53,13 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best && best.distance <= Math.max(1, Math.floor(word.length / 2)) ? best.candidate : undefined;
 }
 
+/** A name that none of the site's hosts has. */
+export function unknownHost(path: string, host: string, known: string[]): Problem {
+  const near = nearest(host, known);
+  const remedy = near ? `did you mean ${quote(near)}?` : `give one of ${known.join(", ")}`;
+  return { path, found: `${quote(host)} is no host of the site`, remedy };
+}
+
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,6 +1,6 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { addressPlanProblems } from "../model/address-plan.ts";
-import { labelProblems, nameProblems, nearest, portProblems, quote } from "../model/names.ts";
+import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
@@ -74,12 +74,6 @@ function hostProblems({ site, controlPlane, pools = {} }: KubernetesClusterArgs)
     if (named.indexOf(first) === i) return [];
     return [{ path, found: `${host} is ${first.path} already`, remedy: "name each host once" }];
   });
-}
-
-export function unknownHost(path: string, host: string, known: string[]): Problem {
-  const near = nearest(host, known);
-  const remedy = near ? `did you mean ${quote(near)}?` : `give one of ${known.join(", ")}`;
-  return { path, found: `${quote(host)} is no host of the site`, remedy };
 }
 
 const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];

@@ -2,13 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { registryPackages } from "../artifacts/list.ts";
 import { Image as ImageResource } from "../artifacts/resources.ts";
 import type { Image } from "../artifacts/source.ts";
-import { nameProblems, portProblems } from "../model/names.ts";
+import { nameProblems, portProblems, unknownHost } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { given, named, number, shapeProblems, text } from "../model/shape.ts";
 import { REGISTRY_FOLDER, registryConfig, registryDropIn } from "../render/registry.ts";
 import { Certificate, Password } from "../secrets/resources.ts";
 import { HostState, Preflight } from "../ssh/resources.ts";
-import { unknownHost } from "./cluster-problems.ts";
 import type { Site } from "./site.ts";
 
 /** Arguments of a registry on a host. */
