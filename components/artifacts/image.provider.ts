@@ -1,4 +1,4 @@
-import type { Problem } from "../model/problem.ts";
+import { messageOf, type Problem } from "../model/problem.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { layoutDigest } from "./pack.ts";
 import { deleteManifest, manifestDigest } from "./registry.ts";
@@ -53,8 +53,15 @@ export const image: ResourceType<ImageInputs, ImageOutputs> = {
   async read(context, { inputs, outputs }) {
     const { repository, digest, tag } = inputs;
     const found = (reference: string) => manifestDigest(inputs, repository, reference, context.signal);
-    if ((await found(tag)) === digest) return { inputs, outputs };
-    return (await found(digest)) ? { inputs: { ...inputs, tag: "" }, outputs } : undefined;
+    try {
+      if ((await found(tag)) === digest) return { inputs, outputs };
+      return (await found(digest)) ? { inputs: { ...inputs, tag: "" }, outputs } : undefined;
+    } catch (error) {
+      if (!isSilence(error)) throw error;
+      // Its host's own state tells that it stopped; the next update starts it.
+      context.warn(`${messageOf(error)}; ${repository}:${tag} is taken to be as it was`);
+      return { inputs, outputs };
+    }
   },
 
   update: (context, _old, inputs) => push(context, inputs),
@@ -66,6 +73,12 @@ export const image: ResourceType<ImageInputs, ImageOutputs> = {
       context.warn(`registry ${registry} deletes nothing by its own set-up: ${repository}@${digest} stays`);
   },
 };
+
+/** No answer at all, as when the registry is stopped. */
+function isSilence(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"].includes(cause?.code ?? "");
+}
 
 async function push(context: Context, inputs: ImageInputs): Promise<ImageOutputs> {
   const { registry, repository, tag, digest, source } = inputs;

@@ -32,6 +32,8 @@ export class Image extends PluginResource {
   declare readonly reference: pulumi.Output<string>;
 
   constructor(name: string, args: Args<ImageInputs>, opts?: pulumi.CustomResourceOptions) {
-    super("spillway:artifacts:Image", name, args, ["reference"], opts);
+    // What pods run now goes after what they are to run next is there.
+    const order = { deleteBeforeReplace: false, ...opts };
+    super("spillway:artifacts:Image", name, args, ["reference"], order);
   }
 }

@@ -4,19 +4,15 @@ import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
 import { onHost, type Session } from "../ssh/session.ts";
+import { askControlPlane, drain, forget, joinToken, mustBeReached } from "./control-plane.ts";
 import {
   AWAIT_NODE,
-  askControlPlane,
   CLAIM,
-  drain,
-  forget,
   identity,
   isOtherwise,
-  joinToken,
   leave,
-  mustBeReached,
   type NodeInputs,
-  nodePatch,
+  nodeAsFound,
   nodeState,
   PRELUDE,
   previewNode,
@@ -26,6 +22,7 @@ import {
   SETTLE,
   START_OVERLAY,
   self,
+  settling,
 } from "./node.ts";
 import { type EtcdMember, removalProblem } from "./quorum.ts";
 
@@ -52,8 +49,6 @@ export interface ControlPlaneMemberInputs extends NodeInputs {
   keys: ClusterKeys;
   /** Images by digest of what kubeadm itself can only name by tag. */
   images: { coredns: string; kubeProxy: string };
-  /** How pods talk; running ones keep the way they were started with. */
-  networkMode: string;
   /** What belongs to the cluster itself, such as the rights of the pod network; YAML. */
   manifests: string;
 }
@@ -80,7 +75,11 @@ umask 022
 `;
 
 const ENTER = `${CLAIM}
-if joined_here && [ -e /etc/kubernetes/admin.conf ]; then systemctl start kubelet; exit 0; fi
+if joined_here && [ -e /etc/kubernetes/admin.conf ]; then
+  # A node that was deleted is registered again by a kubelet that starts.
+  systemctl restart kubelet
+  exit 0
+fi
 # What an init or join left that was cut.
 if [ -e /etc/kubernetes ] || [ -n "$(ls -A /var/lib/etcd 2>/dev/null)" ]; then
 ${RESET}
@@ -101,6 +100,10 @@ const FURNISH = `${PRELUDE}${AWAIT_NODE}
 kubectl -n kube-system set image daemonset/kube-proxy kube-proxy="$KUBE_PROXY" >&2
 kubectl -n kube-system set image deployment/coredns coredns="$COREDNS" >&2
 ${SETTLE}
+# kubeadm's own marks, which a node that was deleted comes back without.
+for mark in node-role.kubernetes.io/control-plane node.kubernetes.io/exclude-from-external-load-balancers; do
+  kubectl --request-timeout=30s label node "$NODE" "$mark=" --overwrite >&2
+done
 kubeadm certs check-expiration -o json 2>/dev/null
 `;
 
@@ -142,12 +145,10 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     const difference = differenceOf(old.inputs, inputs, { ignore });
     const fixed = difference.paths.filter((path) => !/^(labels|node\.taints|images|manifests)/.test(path));
     if (fixed.length === 0 || "unfinished" in old.outputs) return difference;
-    const lines = changedLines(old.inputs.initConfig, inputs.initConfig);
-    // A secret's path may be named, its value may not; this text holds none.
-    const named = fixed.map((path) => (path === "initConfig" ? lines.join(", ") || path : path));
+    // A secret's path may be named, its value may not.
     throw new Refusal(`control plane member ${inputs.node.name}`, [
       {
-        path: [...new Set(named)].join(", "),
+        path: [...new Set(fixed)].join(", "),
         found: "it cannot be changed on a running cluster",
         remedy: "put the former value back; a cluster made otherwise is a new cluster under a new name",
       },
@@ -176,12 +177,14 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
   async read(context, old) {
     const look = (session: Session) => nodeState(session, old.inputs, role, context);
     const { state } = await onHost(old.inputs.connection, context, look, { change: false });
-    return state === "joined" ? old : undefined;
+    if (state !== "joined") return undefined;
+    const { node, connection, peers } = old.inputs;
+    const inputs = await nodeAsFound({ [node.name]: connection, ...peers }, old.inputs, context);
+    return inputs && { inputs, outputs: old.outputs };
   },
 
   async update(context, old, inputs) {
-    const gone = Object.keys(old.inputs.labels).filter((label) => !(label in inputs.labels));
-    const script = furnish(inputs, gone);
+    const script = furnish(inputs, old.inputs);
     const certificates = await onHost(inputs.connection, context, (session) => session.run(script, context));
     return outputsOf(inputs, certificates);
   },
@@ -203,15 +206,6 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     if (live) await forget(live, inputs, context);
   },
 };
-
-/** What kubeadm's configuration says now and did not before, such as `imageRepository: 10.0.0.11:5001`. */
-function changedLines(before: string, after: string): string[] {
-  const had = new Set(before.split("\n"));
-  return after
-    .split("\n")
-    .filter((line) => !had.has(line))
-    .map((line) => line.trim().replace(/^- /, ""));
-}
 
 /** Reads the answer of `kubeadm certs check-expiration`; our own authorities last longer and are left out. */
 function outputsOf(inputs: ControlPlaneMemberInputs, answer: string): ControlPlaneMemberOutputs {
@@ -288,14 +282,13 @@ function enterStep(inputs: ControlPlaneMemberInputs, config: { role: string; tex
   };
 }
 
-function furnish(inputs: ControlPlaneMemberInputs, gone: readonly string[] = []) {
+function furnish(inputs: ControlPlaneMemberInputs, before = inputs) {
   return {
     name: `settle ${inputs.node.name}`,
     text: FURNISH,
     values: {
       ...identity(inputs),
-      NODE: inputs.node.name,
-      PATCH: nodePatch(inputs, gone),
+      ...settling(inputs, before),
       COREDNS: inputs.images.coredns,
       KUBE_PROXY: inputs.images.kubeProxy,
     },

@@ -1,7 +1,7 @@
 import type { Connection } from "../model/connection.ts";
 import { Refusal } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
-import type { NodeSettings } from "../render/kubeadm.ts";
+import type { NodeSettings, Taint } from "../render/kubeadm.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
 import { END_STEP } from "../ssh/step.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
@@ -175,127 +175,83 @@ until kubectl --request-timeout=5s get node "$NODE" >/dev/null 2>&1 || [ "$turns
 done
 `;
 
-/** Range, labels and taints of the node, then wait until it is ready. */
+/** Range, labels and taints of the node, then wait until it is ready. Taints of others stay. */
 export const SETTLE = `
+if here=$(kubectl --request-timeout=30s get node "$NODE" --ignore-not-found -o name) && [ -z "$here" ]; then
+  echo "the node $NODE is not in the cluster any more; run pulumi refresh, then pulumi up" >&2
+  exit 1
+fi
+for taint in $TAINTS; do kubectl --request-timeout=30s taint node "$NODE" "$taint" --overwrite >&2; done
+for taint in $GONE_TAINTS; do kubectl --request-timeout=30s taint node "$NODE" "$taint-" >&2 || :; done
 kubectl --request-timeout=30s patch node "$NODE" --type=merge -p "$PATCH" >&2
 kubectl wait --for=condition=Ready "node/$NODE" --timeout=180s >&2
 `;
 
-/** Patch that gives a node what the program says of it; labels that went are taken off. */
-export function nodePatch(inputs: NodeInputs, gone: readonly string[] = []): string {
-  const removed = Object.fromEntries(gone.map((label) => [label, null]));
-  return JSON.stringify({
-    metadata: { labels: { ...removed, ...inputs.labels } },
-    spec: { podCIDR: inputs.podRange, podCIDRs: [inputs.podRange], taints: inputs.node.taints },
-  });
-}
-
-const READY = `${PRELUDE}
-if joined && kubectl --request-timeout=5s get --raw=/readyz >/dev/null 2>&1; then echo ready
-elif claimed && ! foreign && [ -e /etc/kubernetes ]; then echo silent
-else echo absent
-fi
-`;
-
-/** What the control plane's hosts answer. */
-export interface ControlPlaneView {
-  /** A member whose API answers. @default none does */
-  live?: Connection;
-  /** Hosts that belong to the cluster but whose API does not answer, or that were not reached. */
-  silent: string[];
-  /** Why one of them was not reached. @default all were */
-  unreached?: ConnectionError;
-}
-
-/** Asks the members in parallel; the first by name of those that answer is taken. */
-export async function askControlPlane(
-  members: Record<string, Connection>,
-  inputs: NodeInputs,
-  context: Context,
-): Promise<ControlPlaneView> {
-  const script = { name: "ask the API", text: READY, values: identity(inputs), timeoutSeconds: 20 };
-  let unreached: ConnectionError | undefined;
-  const answers = await Promise.all(
-    Object.entries(members).map(async ([name, connection]) => {
-      const look = (session: Session) => session.run(script, context);
-      const answer = await onHost(connection, context, look, { change: false }).catch((error: unknown) => {
-        if (!(error instanceof ConnectionError)) throw error;
-        unreached = error;
-        return "silent";
-      });
-      return { name, connection, answer: answer.trim() };
-    }),
-  );
+/** The values of SETTLE: what the program says of a node; labels and taints that went are taken off. */
+export function settling(inputs: NodeInputs, before: NodeInputs = inputs): Record<string, string> {
+  const goneLabels = Object.keys(before.labels).filter((label) => !(label in inputs.labels));
+  const taints = inputs.node.taints.map(taintKey);
+  const goneTaints = before.node.taints.map(taintKey).filter((taint) => !taints.includes(taint));
+  const patch = {
+    metadata: {
+      labels: { ...Object.fromEntries(goneLabels.map((label) => [label, null])), ...inputs.labels },
+    },
+    spec: { podCIDR: inputs.podRange, podCIDRs: [inputs.podRange] },
+  };
   return {
-    live: answers.find(({ answer }) => answer === "ready")?.connection,
-    silent: answers.filter(({ answer }) => answer === "silent").map(({ name }) => name),
-    unreached,
+    NODE: inputs.node.name,
+    PATCH: JSON.stringify(patch),
+    TAINTS: inputs.node.taints.map(({ key, value = "", effect }) => `${key}=${value}:${effect}`).join(" "),
+    GONE_TAINTS: goneTaints.join(" "),
   };
 }
 
-/** Stops a removal that the cluster cannot be told of: the node, or a vote in etcd, would be left in it. */
-export async function mustBeReached({ live, unreached }: ControlPlaneView, context: Context): Promise<void> {
-  if (!live && unreached) await orGiveUp(context, () => Promise.reject(unreached));
+const taintKey = ({ key, effect }: Taint) => `${key}:${effect}`;
+
+const OBSERVE = `${PRELUDE}
+joined || exit 0
+found=$(kubectl --request-timeout=10s get node "$NODE" --ignore-not-found -o json 2>/dev/null) || exit 0
+printf '%s\\n' "\${found:-absent}"
+`;
+
+/** A node as the API shows it. */
+interface ObservedNode {
+  metadata: { labels?: Record<string, string> };
+  spec: { taints?: Taint[] };
 }
 
-/*
- * A join that comes before the controller manager has signed the cluster's introduction for its token
- * asks again only after five seconds, hence the wait.
+/**
+ * Inputs as the cluster shows the node: of labels and taints those that are ours. `undefined` when it is not
+ * in the cluster; as they were when no API answers.
  */
-const TOKEN = `${PRELUDE}
-token=$(kubeadm token create --ttl 15m --description "made by Spillway for one join" 2>/dev/null)
-keys='{{range $key, $value := .data}} {{$key}} {{end}}'
-signed() {
-  found=$(kubectl --request-timeout=5s -n kube-public get configmap cluster-info -o "go-template=$keys" || :)
-  case $found in *" jws-kubeconfig-\${token%%.*} "*) true ;; *) false ;; esac
-}
-turns=0
-until signed || [ "$turns" -ge 30 ]; do sleep 0.2; turns=$((turns + 1)); done
-echo "$token"
-`;
-
-/** A join token that ends after fifteen minutes; a secret. */
-export async function joinToken(live: Connection, context: Context): Promise<string> {
-  const script = { name: "make a join token", text: TOKEN, timeoutSeconds: 60 };
-  return (await onHost(live, context, (session) => session.run(script, context))).trim();
-}
-
-const DRAIN = `${PRELUDE}
-kubectl --request-timeout=30s get node "$NODE" >/dev/null 2>&1 || exit 0
-# The kubelet of a node that is not ready ends no pod: nothing would come of waiting.
-ready() {
-  status=$(kubectl --request-timeout=30s get node "$NODE" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
-  [ "$status" = True ]
-}
-empty() { kubectl drain "$NODE" --ignore-daemonsets --delete-emptydir-data --force --timeout="$LIMIT"s >&2; }
-if ! ready || empty; then exit 0; fi
-if ready; then
-  echo "its pods do not go elsewhere; see whether a PodDisruptionBudget holds them (kubectl get pdb -A), then run again" >&2
-  exit 1
-fi
-`;
-
-/** Moves the pods of a node elsewhere, bounded. */
-export async function drain(
-  live: Connection,
-  inputs: NodeInputs,
+export async function nodeAsFound<I extends NodeInputs>(
+  members: Record<string, Connection>,
+  inputs: I,
   context: Context,
-  seconds: number,
-): Promise<void> {
-  const values = { ...identity(inputs), NODE: inputs.node.name, LIMIT: String(seconds) };
-  const script = { name: `drain ${inputs.node.name}`, text: DRAIN, values, timeoutSeconds: seconds + 60 };
-  await onHost(live, context, (session) => session.run(script, context));
+): Promise<I | undefined> {
+  const values = { ...identity(inputs), NODE: inputs.node.name };
+  const script = { name: `look for node ${inputs.node.name}`, text: OBSERVE, values, timeoutSeconds: 30 };
+  for (const member of Object.values(members)) {
+    const look = (session: Session) => session.run(script, context);
+    const answer = await onHost(member, context, look, { change: false }).catch((error: unknown) => {
+      if (error instanceof ConnectionError) return "";
+      throw error;
+    });
+    if (answer.trim() === "absent") return undefined;
+    if (answer.trim() !== "") return asFound(inputs, JSON.parse(answer) as ObservedNode);
+  }
+  return inputs;
 }
 
-const FORGET = `${PRELUDE}
-kubectl --request-timeout=30s delete node "$NODE" --ignore-not-found >&2
-`;
-
-/** Takes a node whose host has left out of the cluster. */
-export async function forget(live: Connection, inputs: NodeInputs, context: Context): Promise<void> {
-  const values = { ...identity(inputs), NODE: inputs.node.name };
-  const script = { name: `delete node ${inputs.node.name}`, text: FORGET, values, timeoutSeconds: 60 };
-  await onHost(live, context, (session) => session.run(script, context));
+function asFound<I extends NodeInputs>(inputs: I, { metadata, spec }: ObservedNode): I {
+  const labels = Object.keys(inputs.labels).flatMap((key) => {
+    const value = metadata.labels?.[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  const taints = inputs.node.taints.filter(({ key, value = "", effect }) =>
+    spec.taints?.some((one) => one.key === key && (one.value ?? "") === value && one.effect === effect),
+  );
+  return { ...inputs, labels: Object.fromEntries(labels), node: { ...inputs.node, taints } };
 }
 
 /** Resets the host, also from an init or join that still runs because nobody waited for it. */

@@ -4,19 +4,15 @@ import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
 import { onHost, type Session } from "../ssh/session.ts";
+import { askControlPlane, drain, forget, joinToken, mustBeReached } from "./control-plane.ts";
 import {
   AWAIT_NODE,
-  askControlPlane,
   CLAIM,
-  drain,
-  forget,
   identity,
   isOtherwise,
-  joinToken,
   leave,
-  mustBeReached,
   type NodeInputs,
-  nodePatch,
+  nodeAsFound,
   nodeState,
   PRELUDE,
   previewNode,
@@ -26,6 +22,7 @@ import {
   SETTLE,
   START_OVERLAY,
   self,
+  settling,
 } from "./node.ts";
 
 export interface WorkerInputs extends NodeInputs {
@@ -41,7 +38,11 @@ export interface WorkerOutputs {
 }
 
 const JOIN = `${CLAIM}
-if joined_here && [ -e /etc/kubernetes/kubelet.conf ]; then systemctl start kubelet; exit 0; fi
+if joined_here && [ -e /etc/kubernetes/kubelet.conf ]; then
+  # A node that was deleted is registered again by a kubelet that starts.
+  systemctl restart kubelet
+  exit 0
+fi
 # What a join left that was cut.
 if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ]; then
 ${RESET}
@@ -99,12 +100,13 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
   async read(context, old) {
     const look = (session: Session) => nodeState(session, old.inputs, role, context);
     const { state } = await onHost(old.inputs.connection, context, look, { change: false });
-    return state === "joined" ? old : undefined;
+    if (state !== "joined") return undefined;
+    const inputs = await nodeAsFound(old.inputs.controlPlane, old.inputs, context);
+    return inputs && { inputs, outputs: old.outputs };
   },
 
   async update(context, old, inputs) {
-    const gone = Object.keys(old.inputs.labels).filter((label) => !(label in inputs.labels));
-    await settle(await mustAnswer(inputs, context), inputs, context, gone);
+    await settle(await mustAnswer(inputs, context), inputs, context, old.inputs);
     return { nodeName: inputs.node.name };
   },
 
@@ -136,9 +138,9 @@ async function settle(
   live: Connection,
   inputs: WorkerInputs,
   context: Context,
-  gone: readonly string[] = [],
+  before: WorkerInputs = inputs,
 ): Promise<void> {
-  const values = { ...identity(inputs), NODE: inputs.node.name, PATCH: nodePatch(inputs, gone) };
+  const values = { ...identity(inputs), ...settling(inputs, before) };
   const script = {
     name: `settle ${inputs.node.name}`,
     text: `${PRELUDE}${AWAIT_NODE}${SETTLE}`,

@@ -67,10 +67,10 @@ export function addressPlanProblems({ site, pods, services, hosts }: AddressPlan
   ];
 }
 
-export function rangeProblem(path: string, text: string): Problem {
+export function rangeProblem(path: string, text: string | undefined): Problem {
   return {
     path,
-    found: `${quote(text)} is no IPv4 range`,
+    found: text === undefined ? "nothing is given" : `${quote(text)} is no IPv4 range`,
     remedy: "give one such as 10.0.0.0/16, no bits set behind the prefix",
   };
 }
@@ -123,7 +123,13 @@ export function hostAddressProblems(site: string, hosts: Record<string, string>)
     const owner = owners.get(address);
     owners.set(address, owner ?? name);
     if (number === undefined)
-      return [{ path, found: `${quote(address)} is no IPv4 address`, remedy: "give one such as 10.0.0.21" }];
+      return [
+        {
+          path,
+          found: address === undefined ? "no address" : `${quote(address)} is no IPv4 address`,
+          remedy: "give one such as 10.0.0.21",
+        },
+      ];
     if (owner)
       return [
         {

@@ -16,6 +16,8 @@ export function describe({ path, found, remedy }: Problem): string {
 /** Thrown before any resource exists; carries every problem, not the first. */
 export class Refusal extends Error {
   readonly problems: readonly Problem[];
+  /** By this mark Pulumi tells an error that is for the user: it shows the message and no stack. */
+  declare readonly __pulumiRunError: true;
 
   constructor(subject: string, problems: readonly Problem[]) {
     const lines = problems.map(describe);
@@ -26,6 +28,7 @@ export class Refusal extends Error {
     );
     this.name = "Refusal";
     this.problems = problems;
+    Object.defineProperty(this, "__pulumiRunError", { value: true });
   }
 }
 

@@ -146,6 +146,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       `${this.#name}-preflight`,
       {
         hosts: hosts.map((host) => site.connection(host)),
+        fixed: { of: `KubernetesCluster "${this.#name}"`, facts: this.#fixedFacts() },
         require: {
           memoryMiB: machines ? 1700 : 512,
           diskGiB: 10,
@@ -158,6 +159,20 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+  }
+
+  /** What kubeadm, pods and other hosts were once told and cannot be told again. */
+  #fixedFacts(): Record<string, string> {
+    const { site, version, registry, apiPort } = this.#args;
+    return {
+      version,
+      "site.range": site.range,
+      "network.mode": this.#network.mode,
+      "network.pods": this.#network.pods,
+      "network.services": this.#network.services,
+      registry: registry.address,
+      apiPort: String(apiPort),
+    };
   }
 
   #artifacts(source: Source | undefined): Artifacts {
@@ -228,7 +243,6 @@ export class KubernetesCluster extends pulumi.ComponentResource {
         apiPort: this.#args.apiPort,
         keys: identity.keys,
         images: { coredns: images.reference("coredns"), kubeProxy: images.reference("kube-proxy") },
-        networkMode: this.#network.mode,
         manifests: this.#network.mode === "overlay" ? flannelManifests : "",
         connection: site.connection(host),
       };

@@ -142,7 +142,9 @@ function routedNetwork({ podRange, network, peerRoutes }: NodeDescription) {
   const files: Files = { [CNI_CONFIG]: { content: cniConfig({ podRange }) } };
   return {
     files,
-    units: { "spillway-routes.service": { content, enabled: true, running: true, restartOn: [] } },
+    units: {
+      "spillway-routes.service": { content, enabled: true, running: true, restartOn: [], reloads: true },
+    },
   };
 }
 

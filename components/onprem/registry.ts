@@ -42,12 +42,14 @@ export class Registry extends pulumi.ComponentResource {
     refuse(`Registry "${name}"`, registryProblems(name, args));
     super("spillway:onprem:Registry", name, {}, opts);
     const { site, host, port = 5000, storage = "/var/lib/spillway-registry" } = args;
+    registriesOf(site).set(host, name);
     const hostAddress = site.hosts[host]!.address;
     const connection = site.connection(host);
     const preflight = new Preflight(
       `${name}-preflight`,
       {
         hosts: [connection],
+        fixed: { of: `Registry "${name}"`, facts: { host, port: String(port), storage } },
         require: { diskGiB: 5, freePorts: { [host]: [port] }, owner: `registry ${name}` },
       },
       { parent: this },
@@ -128,6 +130,15 @@ const secretFile = (content: pulumi.Input<string>) => ({
   owner: "root:docker-registry",
 });
 
+const registries = new WeakMap<Site, Map<string, string>>();
+
+/** Registries of a site by the host that serves them. */
+function registriesOf(site: Site): Map<string, string> {
+  const known = registries.get(site) ?? new Map<string, string>();
+  registries.set(site, known);
+  return known;
+}
+
 const REGISTRY_SHAPE = named({ site: given, host: text, port: number, storage: text });
 
 /** What is wrong with a registry's arguments. */
@@ -136,9 +147,19 @@ export function registryProblems(name: string, args: RegistryArgs): Problem[] {
   if (misshapen.length > 0) return misshapen;
   const { site, host, port = 5000, storage = "/" } = args;
   const hosts = Object.keys(site.hosts);
+  const other = registriesOf(site).get(host);
   return [
     ...nameProblems("name", name),
     ...(hosts.includes(host) ? [] : [unknownHost("host", host, hosts)]),
+    ...(other === undefined
+      ? []
+      : [
+          {
+            path: "host",
+            found: `${host} serves the registry ${other} already`,
+            remedy: "name another host",
+          },
+        ]),
     ...portProblems("port", port),
     ...(/^(\/[A-Za-z0-9._-]+)*\/?$/.test(storage) && !storage.includes("/..")
       ? []

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostAddressProblems, rangeProblem } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
-import { labelProblems, nameProblems, portProblems } from "../model/names.ts";
+import { labelProblems, nameProblems, portProblems, quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { parseRange } from "../model/range.ts";
 import { anything, flag, given, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
@@ -190,6 +190,6 @@ function hostKeyProblems(path: string, hostKey: pulumi.Input<string> | undefined
   const remedy = "give the line that ssh-keyscan prints, without the address: ssh-ed25519 AAAA...";
   if (hostKey === undefined || hostKey === null || hostKey === "")
     return [{ path, found: "no host key", remedy }];
-  if (typeof hostKey !== "string" || HOST_KEY.test(hostKey)) return [];
-  return [{ path, found: `${JSON.stringify(hostKey.slice(0, 30))} is no public host key`, remedy }];
+  if (typeof hostKey === "object" || HOST_KEY.test(hostKey)) return [];
+  return [{ path, found: `${quote(String(hostKey).slice(0, 30))} is no public host key`, remedy }];
 }

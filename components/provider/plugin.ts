@@ -28,7 +28,8 @@ export abstract class PluginResource extends pulumi.CustomResource {
   ) {
     requirePlugin();
     const outputs = Object.fromEntries(computed.map((output) => [output, undefined]));
-    super(token, name, { ...outputs, ...inputs }, opts);
+    // What is on a host is there once: its successor, made beside it, would be taken back with it.
+    super(token, name, { ...outputs, ...inputs }, { deleteBeforeReplace: true, ...opts });
   }
 }
 

@@ -56,6 +56,8 @@ export interface ResourceType<I extends object, O extends object> {
   replaceOn?: readonly (keyof I & string)[];
   /** Looks before a create when all inputs are known; throws what would fail. @default nothing */
   preview?(context: Context, inputs: I): Promise<void>;
+  /** Looks before an update when all inputs are known; throws what would fail. @default nothing */
+  previewUpdate?(context: Context, old: Existing<I, O>, inputs: I): Promise<void>;
   /**
    * Id under which a create that failed half-way is kept in the state, so that the next `up` goes on
    * with `create` and a `destroy` takes back what there is. @default a failed create leaves nothing

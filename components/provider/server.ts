@@ -136,6 +136,12 @@ export class PluginServer extends ProviderProtocol {
     const response = new messages.UpdateResponse();
     const old = existing(request.getId(), request.getOldInputs(), request.getOlds());
     if (request.getPreview()) {
+      if (unknownNames(request.getNews()).size === 0) {
+        const context = this.#context(request.getUrn(), true);
+        const inputs = fromStruct(request.getNews(), { unknown: "drop" });
+        if (isUnfinished(old)) await type.preview?.(context, inputs);
+        else await type.previewUpdate?.(context, old, inputs);
+      }
       response.setProperties(
         toStruct({ ...fromStruct(request.getNews(), { unknown: "keep" }), ...old.outputs }, type.secret),
       );

@@ -45,13 +45,20 @@ export interface RouteSettings {
 /** Marks our routes, so that they are flushed without touching others. */
 const ROUTE_PROTOCOL = 177;
 
-/** Unit that holds the routes to other nodes' pods and the translation of what leaves the cluster. */
+/**
+ * Unit that holds the routes to other nodes' pods and the translation of what leaves the cluster. A reload
+ * takes no route away: a node that leaves is still drained when the others are told.
+ */
 export function routesUnit({ podRange, pods, peers }: RouteSettings): string {
   const masquerade = `POSTROUTING -s ${podRange} ! -d ${pods} -m comment --comment spillway -j MASQUERADE`;
-  const routes = Object.entries(peers).map(
-    ([range, address]) =>
-      `ExecStart=/usr/sbin/ip route replace ${range} via ${address} proto ${ROUTE_PROTOCOL}`,
-  );
+  const bringUp = [
+    ...Object.entries(peers).map(
+      ([range, address]) => `/usr/sbin/ip route replace ${range} via ${address} proto ${ROUTE_PROTOCOL}`,
+    ),
+    `-/usr/sbin/iptables -w -t nat -D ${masquerade}`,
+    `/usr/sbin/iptables -w -t nat -A ${masquerade}`,
+  ];
+  const lines = (when: string) => bringUp.map((command) => `${when}=${command}`).join("\n");
   return `[Unit]
 Description=Routes to the pods of other nodes
 After=network-online.target
@@ -62,9 +69,8 @@ Before=kubelet.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
-${routes.join("\n")}
-ExecStart=-/usr/sbin/iptables -w -t nat -D ${masquerade}
-ExecStart=/usr/sbin/iptables -w -t nat -A ${masquerade}
+${lines("ExecStart")}
+${lines("ExecReload")}
 ExecStop=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
 ExecStop=-/usr/sbin/iptables -w -t nat -D ${masquerade}
 

@@ -73,9 +73,11 @@ function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Cl
   } catch (error) {
     return Promise.reject(fatal(messageOf(error)));
   }
-  if (ssh2.utils.parseKey(endpoint.privateKey ?? "") instanceof Error) {
+  const key = ssh2.utils.parseKey(endpoint.privateKey ?? "");
+  if (key instanceof Error || !key.isPrivateKey()) {
+    const what = key instanceof Error ? "cannot be read" : "is a public one";
     return Promise.reject(
-      fatal("the private key cannot be read; give an OpenSSH or PEM key without a passphrase"),
+      fatal(`the private key ${what}; give an OpenSSH or PEM private key without a passphrase`),
     );
   }
   return new Promise((resolve, reject) => {

@@ -106,6 +106,16 @@ async function look(context: Context, inputs: HostStateArgs): Promise<{ wanted: 
   return { wanted, facts };
 }
 
+/** Throws what an application would refuse. */
+async function foresee(context: Context, inputs: HostStateArgs, isOurs: IsOurs): Promise<void> {
+  const { wanted, facts } = await look(context, inputs);
+  refuseOthers(inputs, facts, isOurs);
+  // What packages and modules will bring is not there to be judged yet.
+  if (planBase(wanted, facts, context.urn).length > 0) return;
+  const { problems } = planState(wanted, facts, context.urn);
+  refuse(`host ${inputs.connection.host}, state ${inputs.name}`, problems);
+}
+
 function idOf({ connection, name }: HostStateArgs): string {
   return `${connection.host}/${name}`;
 }
@@ -117,16 +127,8 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
   check: checkHostState,
   diff: (old, inputs) => differenceOf(old.inputs, inputs),
 
-  async preview(context, inputs) {
-    const { wanted, facts } = await look(context, inputs);
-    refuseOthers(inputs, facts, bySameResource(context));
-    // What packages and modules will bring is not there to be judged yet.
-    if (planBase(wanted, facts, context.urn).length > 0) return;
-    refuse(
-      `host ${inputs.connection.host}, state ${inputs.name}`,
-      planState(wanted, facts, context.urn).problems,
-    );
-  },
+  preview: (context, inputs) => foresee(context, inputs, bySameResource(context)),
+  previewUpdate: (context, _old, inputs) => foresee(context, inputs, bySameStack(context)),
 
   unfinishedId: idOf,
 

@@ -57,6 +57,8 @@ export interface UnitState {
   running?: boolean;
   /** Paths of this state whose change restarts the unit; its own file and drop-in always do. @default all files and uploads */
   restartOn?: string[];
+  /** Changes are brought in by `systemctl reload`, where a restart would interrupt. @default false */
+  reloads?: boolean;
 }
 
 /** What shall be on a host. Delete takes back what was put, and only that. */

@@ -32,7 +32,7 @@ function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
   const say = (what: string, found: string, remedy: string) =>
     problems.push({ path: `hosts.${host}${what}`, found, remedy });
   if (facts.unreachable !== undefined) {
-    say("", facts.unreachable, "make it reachable by SSH from this computer");
+    say("", facts.unreachable, "see to it, then run again");
     return problems;
   }
   const { os = ["debian", "ubuntu"], memoryMiB = 0, diskGiB = 0, clockSkewSeconds = 5 } = require;
@@ -56,18 +56,18 @@ function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
     say(
       ".ports",
       `TCP port ${busy.join(", ")} is in use`,
-      "stop what listens there (`ss -ltnp` shows it), or choose other ports",
+      "stop what listens there (`ss -ltnp` shows it), or choose other ports; what this program had there under a former name goes first, with a `pulumi up` of its own",
     );
   }
   if (require.noForeignCluster && !ours && (facts.cluster.length > 0 || facts.owner !== "")) {
     const found =
       facts.owner === ""
         ? `a cluster that Spillway did not make is there (${facts.cluster.join(", ")})`
-        : `the cluster "${facts.owner}" of another stack is there`;
+        : `the cluster ${facts.owner} (organization/project/stack/name) is there`;
     say(
       ".cluster",
       found,
-      "nothing was touched; take the host out of it (`kubeadm reset`, or destroy that stack), or name another host",
+      "nothing was touched; take the host out of it (with a `pulumi up` or destroy of that stack, else `kubeadm reset`), or name another host",
     );
   }
   if (Math.abs(facts.clockSeconds) - facts.clockUncertainty > clockSkewSeconds) {

@@ -1,10 +1,11 @@
 import type { Connection } from "../model/connection.ts";
+import { quote } from "../model/names.ts";
 import { messageOf, type Problem, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
-import type { Context, ResourceType } from "../provider/resource.ts";
+import type { Context, Existing, ResourceType } from "../provider/resource.ts";
 import { parseHostKey } from "./dial.ts";
 import { HostError } from "./error.ts";
-import type { PreflightArgs, Requirements } from "./preflight.ts";
+import type { Fixed, PreflightArgs, Requirements } from "./preflight.ts";
 import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
 import { onHost } from "./session.ts";
 
@@ -87,6 +88,32 @@ function onlyNewPorts(before: Requirements, now: Requirements): Requirements {
   return { ...now, freePorts: Object.fromEntries(ports) };
 }
 
+async function lookAgain(
+  context: Context,
+  old: Existing<PreflightArgs, object>,
+  inputs: PreflightArgs,
+): Promise<void> {
+  await lookAtAll({ ...inputs, require: onlyNewPorts(old.inputs.require, inputs.require) }, context);
+}
+
+/** Here and not where it would hurt: by then other hosts and files have changed already. */
+function refuseChange(before: Fixed | undefined, now: Fixed | undefined): void {
+  if (!before || !now) return;
+  const problems = Object.entries(now.facts).flatMap(([path, value]) => {
+    const was = before.facts[path];
+    if (was === undefined || was === value) return [];
+    return [
+      {
+        path,
+        found: `${quote(was)} cannot become ${quote(value)} as long as it lives`,
+        remedy:
+          "put the former value back, or take it out of the program with one `pulumi up` and in again with the next",
+      },
+    ];
+  });
+  refuse(now.of, problems);
+}
+
 function check({ hosts = [] }: Partial<PreflightArgs>): Problem[] {
   return hosts.flatMap((connection, i) => {
     if (connection?.hostKey === undefined) return [];
@@ -107,18 +134,23 @@ export const preflight: ResourceType<PreflightArgs, Record<never, never>> = {
   token: "spillway:ssh:Preflight",
   computed: [],
   check,
-  diff: (old, { hosts, require }) => {
+  diff: (old, { hosts, require, fixed }) => {
+    refuseChange(old.inputs.fixed, fixed);
     // How a host is reached does not matter, which ones there are does.
     const names = (list: unknown) => (Array.isArray(list) ? list.map((one: Connection) => one.host) : list);
-    return differenceOf({ ...old.inputs, hosts: names(old.inputs.hosts) }, { hosts: names(hosts), require });
+    return differenceOf(
+      { ...old.inputs, hosts: names(old.inputs.hosts) },
+      { hosts: names(hosts), require, fixed },
+    );
   },
   preview: (context, inputs) => lookAtAll(inputs, context),
   async create(context, inputs) {
     await lookAtAll(inputs, context);
     return { id: "preflight", outputs: {} };
   },
+  previewUpdate: lookAgain,
   async update(context, old, inputs) {
-    await lookAtAll({ ...inputs, require: onlyNewPorts(old.inputs.require, inputs.require) }, context);
+    await lookAgain(context, old, inputs);
     return {};
   },
   async delete() {},

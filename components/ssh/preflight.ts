@@ -20,7 +20,17 @@ export interface Requirements {
   clockSkewSeconds?: number;
 }
 
+/** What may not change as long as something lives. */
+export interface Fixed {
+  /** What it is, for messages: `KubernetesCluster "paris"`. */
+  of: string;
+  /** Values by the argument that says them. */
+  facts: Record<string, string>;
+}
+
 export interface PreflightArgs {
   hosts: Connection[];
   require: Requirements;
+  /** Refused when it changes, before anything on a host does. @default nothing */
+  fixed?: Fixed;
 }

@@ -80,11 +80,14 @@ test("a run without changes changes nothing, nor does a refresh", async () => {
 
 test("what a running cluster cannot follow is refused in preview, in the words of the change", async () => {
   const refusals: [(settings: string) => string, RegExp][] = [
-    [(text) => text.replace("network: overlay", "network: bridge"), /networkMode: it cannot be changed/],
+    [
+      (text) => text.replace("network: overlay", "network: bridge"),
+      /network\.mode: \S*overlay\S* cannot become \S*bridge/,
+    ],
     [(text) => text.replace("range: 10.", "range: 11."), /is no host address of the site's range/],
     [
       (text) => text.replace(/^( *)spillway:network: /m, "$1spillway:registryHost: w1\n$&"),
-      /imageRepository: 10[.\d]+:5000: it cannot be changed/,
+      /: (host|registry): \S+ cannot become \S+ as long as it lives/,
     ],
     [rename, /kubernetes-onprem\S* belongs to urn:.*onprem-w2-state; take that one away/],
     [(text) => text.replace("[cp1]", "cp1"), /controlPlane: "cp1" is a string; give a list: \[cp1\]/],
@@ -130,7 +133,48 @@ ip address delete ${from}/24 dev host0`,
   expect(await nodeAddress("w2")).toBe(address);
 });
 
-test("destroy gives the machines back as they were", async () => {
+test("what was done to the cluster behind its back is found by refresh and put right", async () => {
+  await kubectl("delete node w2");
+  await kubectl("label node w1 spillway.io/pool-");
+  await kubectl("taint node w1 example.com/theirs=yes:PreferNoSchedule");
+  const refresh = await platform.refresh();
+  expect(refresh.code, refresh.text).toBe(0);
+  const up = await platform.up();
+  expect(up.code, up.text).toBe(0);
+  expect(await nodes()).toBe("cp1 w1 w2");
+  expect(await kubectl("get node w1 -o 'jsonpath={.metadata.labels.spillway\\.io/pool}'")).toBe("general");
+  expect(await kubectl("get node w1 -o 'jsonpath={.spec.taints[*].key}'")).toBe("example.com/theirs");
+  const preview = await platform.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+});
+
+test("a replacement that the user asks for takes the old one away before the new one comes", async () => {
+  const urn = (await resources()).find((one) => one.endsWith("spillway:kubeadm:Worker::onprem-w2"))!;
+  const up = await platform.run(["up", "--yes", "--skip-preview", "--replace", urn]);
+  expect(up.code, up.text).toBe(0);
+  expect(await nodes()).toBe("cp1 w1 w2");
+  expect(await kubectl("wait --for=condition=Ready node/w2 --timeout=60s")).toContain("condition met");
+});
+
+test("half of a refused change is not made, even without a preview", async () => {
+  const routes = () =>
+    onHost("w1", "systemctl is-active flanneld; ls /etc/systemd/system | grep spillway-routes || :");
+  const before = await routes();
+  const up = await withSettings(
+    (text) => text.replace("network: overlay", "network: bridge"),
+    () => platform.up(),
+  );
+  expect(up.code, up.text).not.toBe(0);
+  expect(await routes()).toBe(before);
+});
+
+test("destroy gives the machines back as they were, whatever budgets hold its pods", async () => {
+  const image = await kubectl(
+    "-n hello get deployment hello -o 'jsonpath={.spec.template.spec.containers[0].image}'",
+  );
+  await onHost("cp1", `cat >/root/held.yaml <<'EOF'\n${held(image)}\nEOF`);
+  await kubectl("apply -f /root/held.yaml && rm /root/held.yaml");
+  await kubectl("rollout status deployment/held --timeout=120s");
   const destroy = await platform.destroy();
   expect(destroy.code, destroy.text).toBe(0);
   expect(await inventories()).toEqual(bare);
@@ -169,6 +213,29 @@ async function onHost(host: string, script: string): Promise<string> {
   const { code, stdout, stderr } = await exec(lab, host, ["sh", "-euc", script]);
   expect(code, `${host}: ${stderr}`).toBe(0);
   return stdout.trim();
+}
+
+/** A workload of somebody else's that no eviction may touch. */
+const held = (image: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: held, namespace: default }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: held } }
+  template:
+    metadata: { labels: { app: held } }
+    spec: { containers: [{ name: held, image: "${image}" }] }
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: held, namespace: default }
+spec: { maxUnavailable: 0, selector: { matchLabels: { app: held } } }`;
+
+async function resources(): Promise<string[]> {
+  const { stdout } = await platform.run(["stack", "export"]);
+  const state = JSON.parse(stdout) as { deployment: { resources: { urn: string }[] } };
+  return state.deployment.resources.map(({ urn }) => urn);
 }
 
 const kubectl = (words: string) => onHost("cp1", `KUBECONFIG=/etc/kubernetes/admin.conf kubectl ${words}`);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as control from "../../components/lab/control.ts";
@@ -37,6 +37,11 @@ export interface StackArgs {
   tarball?: string;
 }
 
+function versionOf(name: string): string {
+  const file = join(checkout, "node_modules", name, "package.json");
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
 /** A stack of a test's own on the real engine: own project, own state, own passphrase. */
 export class Stack {
   readonly folder = mkdtempSync(join(tmpdir(), "spillway-stack-"));
@@ -71,7 +76,10 @@ plugins:
   }
 
   #install(tarball: string): void {
-    const args = ["install", "--prefer-offline", "--no-fund", "--no-audit", "--loglevel=error", tarball];
+    // The SDK that fits the engine of these tests; a user's own would be the newest.
+    const sdk = ["pulumi", "kubernetes"].map((name) => `@pulumi/${name}@${versionOf(`@pulumi/${name}`)}`);
+    const quietly = ["--prefer-offline", "--no-fund", "--no-audit", "--loglevel=error"];
+    const args = ["install", ...quietly, tarball, ...sdk];
     execFileSync("npm", args, { cwd: this.project, stdio: ["ignore", "ignore", "inherit"] });
   }
 

@@ -50,6 +50,16 @@ async function problemsOf(program: () => unknown): Promise<string[]> {
   return (refusal as Refusal).problems.map(({ path, found }) => `${path}: ${found}`);
 }
 
+test("a host serves one registry", async () => {
+  const twice = () => {
+    const site = new Site("paris", siteArgs);
+    new Registry("one", { site, host: "cp1" });
+    new Registry("other", { site, host: "w1" });
+    new Registry("two", { site, host: "cp1", port: 5001 });
+  };
+  expect(await problemsOf(twice)).toEqual(["host: cp1 serves the registry one already"]);
+});
+
 describe("a cluster on own machines", () => {
   test("asks for the same resources as reviewed", async () => {
     const asked = await build(() => platform({ network: { mode: "overlay" } }));

@@ -79,6 +79,13 @@ describe("what configuration easily gets wrong is told with its place and remedy
       ],
     ],
     [
+      "a number for a host key",
+      () => ofHost({ address: "10.0.0.21", hostKey: 5 }),
+      [
+        'hosts.w1.hostKey: "5" is no public host key; give the line that ssh-keyscan prints, without the address: ssh-ed25519 AAAA...',
+      ],
+    ],
+    [
       "no site",
       () => lines(registryProblems("registry", { host: "w1" } as never)),
       ["site: nothing is given; give one"],
@@ -95,11 +102,11 @@ describe("what configuration easily gets wrong is told with its place and remedy
   test("what is missing is told by what it means, all of it", () => {
     expect(ofHost({})).toEqual([
       "hosts.w1.hostKey: no host key; give the line that ssh-keyscan prints, without the address: ssh-ed25519 AAAA...",
-      "hosts.w1.address: nothing is no IPv4 address; give one such as 10.0.0.21",
+      "hosts.w1.address: no address; give one such as 10.0.0.21",
     ]);
     expect(ofCluster({ version: undefined })).toHaveLength(1);
     expect(ofSite({ range: undefined })).toEqual([
-      "range: nothing is no IPv4 range; give one such as 10.0.0.0/16, no bits set behind the prefix",
+      "range: nothing is given; give one such as 10.0.0.0/16, no bits set behind the prefix",
     ]);
   });
 

@@ -30,6 +30,20 @@ const paths = (...hosts: Partial<HostFacts>[]) =>
   ).map(({ path }) => path);
 
 describe("preflight", () => {
+  test("refuses the change of what is fixed, before anything else, in the words of the argument", () => {
+    const inputs = (mode: string) => ({
+      hosts: [],
+      require,
+      fixed: { of: 'KubernetesCluster "paris"', facts: { "network.mode": mode, apiPort: "6443" } },
+    });
+    const change = (from: string, to: string) =>
+      preflight.diff!({ id: "", inputs: inputs(from), outputs: {} }, inputs(to));
+    expect(change("bridge", "bridge").paths).toEqual([]);
+    expect(() => change("bridge", "overlay")).toThrow(
+      'KubernetesCluster "paris": network.mode: "bridge" cannot become "overlay" as long as it lives; put the former',
+    );
+  });
+
   test("finds nothing wrong with fit hosts", () => {
     expect(paths({}, { host: "b", os: "ubuntu" })).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Commands that make sense on a stack which does not exist yet. */
@@ -9,8 +9,10 @@ const creating = new Set(["up", "update", "preview", "pre"]);
 /** Makes the stack that `up` or `preview` names, when it does not exist yet. */
 export function ensureStack(pulumi: string, args: readonly string[], env: NodeJS.ProcessEnv): void {
   const stack = stackToCreate(args);
-  if (stack === undefined || isInFolder(stack, env)) return;
+  const cwd = resolve(directoryOf(args));
+  if (stack === undefined || isInFolder(stack, cwd, env)) return;
   const quietly: SpawnSyncOptionsWithStringEncoding = {
+    cwd,
     env,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
@@ -27,18 +29,28 @@ export function stackToCreate(args: readonly string[]): string | undefined {
   const own = ends === -1 ? args : args.slice(0, ends);
   if (own.includes("--help") || own.includes("-h")) return undefined;
   if (!own.some((arg) => creating.has(arg))) return undefined;
-  for (const [index, arg] of own.entries()) {
-    if (arg === "-s" || arg === "--stack") return own[index + 1];
-    const joined = /^(?:--stack=|-s=?)(.+)$/.exec(arg);
-    if (joined) return joined[1];
+  return optionOf(own, "-s", "--stack");
+}
+
+/** Where a command works: Pulumi's `-C`. */
+function directoryOf(args: readonly string[]): string {
+  return optionOf(args, "-C", "--cwd") ?? ".";
+}
+
+/** Value of an option in any of its forms: `-s NAME`, `-sNAME`, `--stack NAME`, `--stack=NAME`. */
+function optionOf(args: readonly string[], short: string, long: string): string | undefined {
+  for (const [index, arg] of args.entries()) {
+    if (arg === short || arg === long) return args[index + 1];
+    if (arg.startsWith(`${long}=`)) return arg.slice(long.length + 1);
+    if (arg.startsWith(short) && !arg.startsWith("--")) return arg.slice(short.length).replace(/^=/, "");
   }
   return undefined;
 }
 
 /** Spares a second of asking where a file backend shows its stacks as files. */
-function isInFolder(stack: string, env: NodeJS.ProcessEnv): boolean {
+function isInFolder(stack: string, cwd: string, env: NodeJS.ProcessEnv): boolean {
   const url = env.PULUMI_BACKEND_URL;
-  const project = projectName(process.cwd());
+  const project = projectName(cwd);
   if (!url?.startsWith("file:///") || project === undefined) return false;
   const file = join(fileURLToPath(url), ".pulumi", "stacks", project, `${stack}.json`);
   return existsSync(file) || existsSync(`${file}.gz`);

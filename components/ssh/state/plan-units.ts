@@ -33,7 +33,7 @@ function ownDropIns(own: Ledger, name: string): string[] {
 }
 
 function actionsFor(wanted: WantedUnit, facts: Facts, own: Ledger, changed: ReadonlySet<string>): Action[] {
-  const { name, enabled, running, restartOn } = wanted;
+  const { name, enabled, running, restartOn, reloads } = wanted;
   const fact = facts.units.get(name);
   const touched = [...changed].some((path) => restartOn.has(path) || ownDropIns(own, name).includes(path));
   const actions: Action[] = [];
@@ -42,7 +42,8 @@ function actionsFor(wanted: WantedUnit, facts: Facts, own: Ledger, changed: Read
   if (running === false && fact?.active) actions.push(unit("stop", name));
   if (running === undefined && touched) actions.push(unit("try-restart", name));
   if (running === true && !fact?.active) actions.push(unit("start", name));
-  if (running === true && fact?.active && touched) actions.push(unit("restart", name));
+  if (running === true && fact?.active && touched)
+    actions.push(unit(reloads ? "reload-or-restart" : "restart", name));
   return actions;
 }
 
@@ -86,7 +87,7 @@ export function unitActions(
     );
   const kept = wanted.units.flatMap((one) => actionsFor(one, facts, own, changed));
   const started = kept
-    .filter(({ args = [] }) => ["start", "restart"].includes(args[0] ?? ""))
+    .filter(({ args = [] }) => ["start", "restart", "reload-or-restart"].includes(args[0] ?? ""))
     .map(({ args = [] }) => args[1] ?? "");
   const health =
     started.length === 0

@@ -19,6 +19,7 @@ export interface WantedUnit {
   running?: boolean;
   /** Changes of these paths restart it. */
   restartOn: ReadonlySet<string>;
+  reloads: boolean;
 }
 
 /** A state in the few terms that a host is driven by. */
@@ -187,13 +188,20 @@ export function wantedOf(args: HostStateArgs): Wanted {
     units: [
       ...Object.keys(mounts).map((path) => {
         const unit = mountUnit(path);
-        return { name: unit, enabled: true, running: true, restartOn: new Set([unitFile(unit)]) };
+        return {
+          name: unit,
+          enabled: true,
+          running: true,
+          restartOn: new Set([unitFile(unit)]),
+          reloads: false,
+        };
       }),
-      ...Object.entries(units).map(([unit, { enabled, running, restartOn = all }]) => ({
+      ...Object.entries(units).map(([unit, { enabled, running, restartOn = all, reloads = false }]) => ({
         name: unit,
         enabled,
         running,
         restartOn: new Set([...restartOn, unitFile(unit), dropInFile(unit, name)]),
+        reloads,
       })),
     ],
   };
