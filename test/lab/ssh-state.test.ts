@@ -375,6 +375,6 @@ describe("preflight", () => {
       "hosts.h1.ports",
       "hosts.h1.cluster",
     ]);
-    expect(error.message).toContain('"ours" of another stack');
+    expect(error.message).toContain("the cluster ours (organization/project/stack/name) is there");
   });
 });
