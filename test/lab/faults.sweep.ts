@@ -50,8 +50,7 @@ export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Prom
   const step = said ? (said[1] ?? said[2] ?? "preflight") : code === 0 ? "(the run came to its end)" : "?";
   if (!happened) problems.push(`no command number ${cut.k} on ${cut.host} was given`);
   if (code !== 0 && said === null) problems.push(`no error names host and step:\n${text}`);
-  else if (code !== 0 && !/again/.test(said![0]))
-    problems.push(`no word on how to go on: ${said![0]}`);
+  else if (code !== 0 && !/again/.test(said![0])) problems.push(`no word on how to go on: ${said![0]}`);
   if (/\bat .*\.(js|ts):\d+/.test(text)) problems.push(`a stack trace:\n${text}`);
   await lab.arm();
   await check(async () => void (await lab.succeed(to)));
