@@ -141,12 +141,12 @@ test("a host changes its role by leaving first: a worker is not joined to the co
   const preview = await stack.run(["preview"], promoted);
   expect(preview.code).not.toBe(0);
   expect(preview.text).toMatch(
-    /controlPlane: the machine of w1 is in this cluster already, as worker w1; take it out/,
+    /controlPlane: the machine of w1 is in this cluster already, as worker w1 at [\d.]+; take it out/,
   );
   const up = await stack.up(promoted);
   expect(up.code).not.toBe(0);
   expect(up.text).toMatch(
-    /controlPlane: the machine of w1 is in this cluster already, as worker w1; take it out/,
+    /controlPlane: the machine of w1 is in this cluster already, as worker w1 at [\d.]+; take it out/,
   );
   expect(await nodes()).toContain("cp1 cp2 cp4 w1");
   const back = await stack.up({ MEMBERS: "cp2,cp4,cp1", WORKERS: "w1", TIER: "two" });

@@ -90,7 +90,10 @@ test("what a running cluster cannot follow is refused in preview, in the words o
       /: (host|registry): \S+ cannot become \S+ as long as it lives/,
     ],
     [rename, /kubernetes-onprem\S* belongs to urn:.*onprem-w2-state; take that one away/],
-    [(text) => text.replace("[cp1]", "cp1"), /controlPlane: "cp1" is a string; give a list: \[cp1\]/],
+    [
+      (text) => text.replace("container: true", "contaner: true"),
+      /contaner: there is no such argument; did you mean container/,
+    ],
   ];
   for (const [change, expected] of refusals) {
     const preview = await withSettings(change, () => platform.run(["preview"]));
