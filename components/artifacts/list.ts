@@ -1,3 +1,4 @@
+import type { NetworkMode } from "../model/network.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 
 /** A processor architecture in Go's and OCI's words. */
@@ -8,7 +9,7 @@ export interface ArtifactRequest {
   /** Kubernetes version: a supported minor such as `1.36`, or its patch such as `1.36.3`. */
   kubernetes: string;
   /** How containers talk; `overlay` adds flanneld. @default bridge */
-  network?: "bridge" | "overlay";
+  network?: NetworkMode;
   /** Architecture of the hosts. @default amd64 */
   architecture?: Architecture;
 }
@@ -130,6 +131,12 @@ const iptablesPackages = [
   "libxtables12",
 ];
 
+/** Programs that a network adds to each host. @default no artifacts are known for the mode */
+const NETWORK_PROGRAMS: Partial<Record<NetworkMode, (typeof flanneld)[]>> = {
+  bridge: [],
+  overlay: [flanneld],
+};
+
 /** Versions for a request, or `undefined` when it is not supported. */
 export function versionsFor(kubernetes: string): Versions | undefined {
   const minor = /^v?(\d+\.\d+)(\.\d+)?$/.exec(kubernetes)?.[1] ?? "";
@@ -152,11 +159,11 @@ export function requestProblems(request: Partial<ArtifactRequest>): Problem[] {
       remedy: `give one of ${supported.join(", ")}`,
     });
   }
-  if (!["bridge", "overlay"].includes(network)) {
+  if (!Object.hasOwn(NETWORK_PROGRAMS, network)) {
     problems.push({
       path: "network",
       found: `${JSON.stringify(network)} is not a network that artifacts are known for`,
-      remedy: "give bridge or overlay",
+      remedy: `give ${Object.keys(NETWORK_PROGRAMS).join(" or ")}`,
     });
   }
   if (!["amd64", "arm64"].includes(architecture)) {
@@ -182,7 +189,9 @@ export function artifactList(request: ArtifactRequest, hosts: Partial<UpstreamHo
   const binaries = ["kubeadm", "kubectl", "kubelet"].map((name) =>
     kubernetesBinary(name, versions, architecture, from),
   );
-  if (request.network === "overlay") binaries.push(flanneld(versions, architecture, from));
+  for (const program of NETWORK_PROGRAMS[request.network ?? "bridge"]!) {
+    binaries.push(program(versions, architecture, from));
+  }
   return { versions, architecture, binaries, packages: [...hostPackages], images: images(versions, from) };
 }
 

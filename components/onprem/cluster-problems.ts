@@ -1,9 +1,10 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
-import { addressPlanProblems } from "../model/address-plan.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
+import { NETWORK_SHAPE, networkOf, networkProblems } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
+import { podNetworkProblems } from "./pod-networks/of-mode.ts";
 
 const CLUSTER_SHAPE = named({
   site: given,
@@ -18,7 +19,7 @@ const CLUSTER_SHAPE = named({
       }),
     ),
   ),
-  network: optional(named({ mode: text, pods: text, services: text })),
+  network: optional(NETWORK_SHAPE),
   registry: given,
   artifacts: anything,
   apiPort: number,
@@ -34,7 +35,7 @@ export function clusterProblems(name: string, args: KubernetesClusterArgs): Prob
     ...controlPlaneProblems(args.controlPlane),
     ...hostProblems(args),
     ...poolProblems(args.pools ?? {}),
-    ...networkProblems(args),
+    ...podNetwork(args),
     ...portProblems("apiPort", args.apiPort ?? 6443),
     ...(args.registry.siteName === args.site.siteName
       ? []
@@ -100,13 +101,8 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
   ]);
 }
 
-function networkProblems({ site, network }: KubernetesClusterArgs): Problem[] {
-  const { mode = "bridge", pods = "10.244.0.0/16", services = "10.96.0.0/16" } = network ?? {};
-  const modes = ["bridge", "overlay"];
-  return [
-    ...(modes.includes(mode)
-      ? []
-      : [{ path: "network.mode", found: quote(mode), remedy: `give one of ${modes.join(", ")}` }]),
-    ...addressPlanProblems({ site: site.range, pods, services, hosts: {} }),
-  ];
+function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
+  const hosts = Object.entries(site.hosts).map(([name, { address }]) => [name, address] as const);
+  const problems = networkProblems(network, { range: site.range, hosts: Object.fromEntries(hosts) });
+  return problems.length > 0 ? problems : podNetworkProblems(networkOf(network));
 }

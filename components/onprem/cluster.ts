@@ -5,6 +5,7 @@ import type { Image, Source } from "../artifacts/source.ts";
 import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
 import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
+import { type Network, type NetworkArgs, networkFacts, networkOf } from "../model/network.ts";
 import { refuse } from "../model/problem.ts";
 import {
   type ClusterSettings,
@@ -19,7 +20,9 @@ import { type HostState, Preflight } from "../ssh/resources.ts";
 import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
 import { clusterProblems } from "./cluster-problems.ts";
-import { flannelManifests, type NodeDescription, nodeState } from "./node.ts";
+import { type NodeDescription, type NodeParts, nodeState } from "./node.ts";
+import { podNetworkOf } from "./pod-networks/of-mode.ts";
+import type { PodNetwork } from "./pod-networks/pod-network.ts";
 import type { Registry } from "./registry.ts";
 import type { Site } from "./site.ts";
 
@@ -31,22 +34,6 @@ export interface NodePoolArgs {
   labels?: Record<string, string>;
   /** Taints on every node of the pool. @default none */
   taints?: Taint[];
-}
-
-export type NetworkMode = "bridge" | "overlay";
-
-/** How containers talk. */
-export interface NetworkArgs {
-  /**
-   * `bridge`: host routes carry packets between nodes, which takes one layer-2 network.
-   * `overlay`: Flannel's VXLAN tunnel does, wherever UDP 8472 passes between hosts.
-   * Neither enforces network policies.
-   */
-  mode: NetworkMode;
-  /** Range that pods take their addresses from. @default 10.244.0.0/16 */
-  pods?: string;
-  /** Range of the services' virtual addresses. @default 10.96.0.0/16 */
-  services?: string;
 }
 
 /** Arguments of a Kubernetes cluster on own machines. */
@@ -95,8 +82,8 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   readonly registry: Registry;
 
   readonly #name: string;
-  readonly #args: Required<Omit<KubernetesClusterArgs, "artifacts">>;
-  readonly #network: Required<NetworkArgs>;
+  readonly #args: Required<Omit<KubernetesClusterArgs, "artifacts" | "network">>;
+  readonly #network: Network;
   readonly #plan: AddressPlan;
   readonly #images: Artifacts["images"];
 
@@ -104,8 +91,8 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     refuse(`KubernetesCluster "${name}"`, clusterProblems(name, args));
     super("spillway:onprem:KubernetesCluster", name, {}, opts);
     this.#name = name;
-    this.#network = withDefaults(args.network);
-    this.#args = { pools: {}, apiPort: 6443, ...args, network: this.#network };
+    this.#network = networkOf(args.network);
+    this.#args = { pools: {}, apiPort: 6443, ...args };
     this.#plan = addressPlan({ ...this.#network, site: args.site.range, hosts: this.#addresses() });
     this.endpoint = `${name}.${args.site.siteName}.internal:${this.#args.apiPort}`;
     this.registry = args.registry;
@@ -115,8 +102,9 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     const artifacts = this.#artifacts(args.artifacts);
     const images = new ClusterImages(name, args.registry, artifacts, { parent: this });
     const identity = new ClusterIdentity(name, { parent: this });
-    const states = this.#nodeStates(identity, artifacts, images, preflight);
-    const members = this.#controlPlane(identity, images, states);
+    const podNetwork = this.#podNetwork(identity);
+    const states = this.#nodeStates({ identity, artifacts, images, podNetwork }, preflight);
+    const members = this.#controlPlane(identity, images, podNetwork, states);
     const workers = this.#workers(identity, states, members);
     const admin = this.#administrator(identity);
 
@@ -167,9 +155,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     return {
       version,
       "site.range": site.range,
-      "network.mode": this.#network.mode,
-      "network.pods": this.#network.pods,
-      "network.services": this.#network.services,
+      ...networkFacts(this.#network),
       registry: registry.address,
       apiPort: String(apiPort),
     };
@@ -183,26 +169,21 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     return new Artifacts(`${this.#name}-artifacts`, inputs, opts);
   }
 
-  #nodeStates(
-    identity: ClusterIdentity,
-    artifacts: Artifacts,
-    images: ClusterImages,
-    preflight: Preflight,
-  ): Record<string, HostState> {
-    const flannel =
-      this.#network.mode === "overlay" ? identity.client("flannel", "spillway:flannel") : undefined;
-    const states = this.#hostNames().map((host) => {
-      const opts = { parent: this, dependsOn: [preflight, images] };
-      return [
-        host,
-        nodeState(this.#name, this.#describe(host), { identity, artifacts, images, flannel }, opts),
-      ] as const;
-    });
+  #podNetwork(identity: ClusterIdentity): PodNetwork {
+    const api = `https://${this.endpoint}`;
+    return podNetworkOf({ cluster: this.#name, network: this.#network, identity, api });
+  }
+
+  #nodeStates(parts: NodeParts, preflight: Preflight): Record<string, HostState> {
+    const opts = { parent: this, dependsOn: [preflight, parts.images] };
+    const states = this.#hostNames().map(
+      (host) => [host, nodeState(this.#name, this.#describe(host), parts, opts)] as const,
+    );
     return Object.fromEntries(states);
   }
 
   #describe(host: string): NodeDescription {
-    const { site, controlPlane, registry, apiPort } = this.#args;
+    const { site, controlPlane, registry } = this.#args;
     const addresses = this.#addresses();
     const peers = this.#hostNames().filter((other) => other !== host);
     return {
@@ -211,11 +192,9 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       connection: site.connection(host),
       container: site.hosts[host]!.container ?? false,
       controlPlane: controlPlane.includes(host),
-      network: this.#network,
       podRange: this.#plan.podRanges[host]!,
       peerRoutes: Object.fromEntries(peers.map((peer) => [this.#plan.podRanges[peer]!, addresses[peer]!])),
       endpointName: this.endpoint.split(":")[0]!,
-      apiPort,
       // Its own API first: a member does not lean on another to start.
       endpointAddresses: [host, ...controlPlane.filter((other) => other !== host)]
         .filter((member) => controlPlane.includes(member))
@@ -229,6 +208,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   #controlPlane(
     identity: ClusterIdentity,
     images: ClusterImages,
+    { manifests }: PodNetwork,
     states: Record<string, HostState>,
   ): ControlPlaneMember[] {
     const { site, controlPlane } = this.#args;
@@ -243,7 +223,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
         apiPort: this.#args.apiPort,
         keys: identity.keys,
         images: { coredns: images.reference("coredns"), kubeProxy: images.reference("kube-proxy") },
-        manifests: this.#network.mode === "overlay" ? flannelManifests : "",
+        manifests,
         connection: site.connection(host),
       };
       const dependsOn = [states[host]!, ...(previous ? [previous] : [])];
@@ -379,8 +359,3 @@ const IN_CONTAINER = [
   "SystemVerification",
   "FileContent--proc-sys-net-bridge-bridge-nf-call-iptables",
 ];
-
-/** Fills in the defaults of the network. */
-function withDefaults(network: Partial<NetworkArgs> = {}): Required<NetworkArgs> {
-  return { mode: "bridge", pods: "10.244.0.0/16", services: "10.96.0.0/16", ...network };
-}

@@ -1,0 +1,201 @@
+import { addressPlanProblems, rangeProblem } from "./address-plan.ts";
+import { nearest, quote } from "./names.ts";
+import type { Problem } from "./problem.ts";
+import { contains, parseAddress, parseRange } from "./range.ts";
+import { list, named, optional, text } from "./shape.ts";
+
+/** How containers talk, whatever the mode. */
+export interface NetworkRanges {
+  /** Range that pods take their addresses from. @default 10.244.0.0/16 */
+  pods?: string;
+  /** Range of the services' virtual addresses. @default 10.96.0.0/16 */
+  services?: string;
+}
+
+/** Pods without a network: jobs that compute and say nothing. */
+export interface NoneNetworkArgs extends NetworkRanges {
+  mode: "none";
+}
+
+/** Pods in the network of their host: its address, its ports. */
+export interface HostNetworkArgs extends NetworkRanges {
+  mode: "host";
+}
+
+/** Pods on a network of the cluster's own; what leaves it gets its host's address. */
+export type ClusterNetworkArgs = NetworkRanges & {
+  /**
+   * `bridge`: routes of the hosts carry packets between nodes, which takes one layer-2 network.
+   * `overlay`: a VXLAN tunnel does, wherever UDP 8472 passes between hosts.
+   */
+  mode: "bridge" | "overlay";
+} & PolicyArgs;
+
+/** Pods sit on the site's own network, each with an address of its own there. */
+export interface UnderlayNetworkArgs extends NetworkRanges {
+  mode: "underlay";
+  underlay: UnderlayArgs;
+}
+
+/** Whether network policies take effect, and what only a network that enforces them offers. */
+export type PolicyArgs =
+  | {
+      /** Cilium carries the packets and drops what a policy does not allow. */
+      policies?: "enforced";
+      /**
+       * Part of the site's network, no host in it, that services of type `LoadBalancer` get their addresses
+       * from; the nodes answer for them on the site's network. @default none: such services stay pending
+       */
+      loadBalancers?: string;
+    }
+  | {
+      /** Policies are created and **change nothing**: host routes or Flannel carry every packet. */
+      policies: "unenforced";
+      loadBalancers?: never;
+    };
+
+/** Addresses of the site's network that pods take. */
+export interface UnderlayArgs {
+  /** Part of the site's network, no host in it. */
+  range: string;
+  /** Router of the site's network. @default none: pods reach the site's network only */
+  gateway?: string;
+  /** Addresses or ranges inside `range` that something else has. @default none */
+  exclude?: string[];
+  /** Interface of the hosts on that network. @default the one with the host's address */
+  parent?: string;
+}
+
+/** How containers talk. */
+export type NetworkArgs = NoneNetworkArgs | HostNetworkArgs | ClusterNetworkArgs | UnderlayNetworkArgs;
+
+export type NetworkMode = NetworkArgs["mode"];
+export type Policies = NonNullable<PolicyArgs["policies"]>;
+
+/** A network with its defaults filled in. */
+export type Network = Required<NetworkRanges> &
+  (
+    | { mode: "none" | "host" }
+    | { mode: "bridge" | "overlay"; policies: Policies; loadBalancers?: string }
+    | { mode: "underlay"; underlay: UnderlayArgs }
+  );
+
+/** Fills in the defaults. */
+export function networkOf(args: NetworkArgs = { mode: "bridge" }): Network {
+  const ranges = { pods: "10.244.0.0/16", services: "10.96.0.0/16" };
+  return isClusterNetwork(args)
+    ? { ...ranges, ...args, policies: args.policies ?? "unenforced" }
+    : { ...ranges, ...args };
+}
+
+const isClusterNetwork = (args: NetworkArgs): args is ClusterNetworkArgs =>
+  args.mode === "bridge" || args.mode === "overlay";
+
+/** What a network says that nodes were once told and cannot be told again, by argument. */
+export function networkFacts(network: Network): Record<string, string> {
+  return {
+    "network.mode": network.mode,
+    ...("policies" in network ? { "network.policies": network.policies } : {}),
+    "network.pods": network.pods,
+    "network.services": network.services,
+  };
+}
+
+/** What TypeScript would say of a network, for one that came from configuration. */
+export const NETWORK_SHAPE = named({
+  mode: text,
+  pods: text,
+  services: text,
+  policies: text,
+  loadBalancers: text,
+  underlay: optional(named({ range: text, gateway: text, exclude: optional(list(text)), parent: text })),
+});
+
+/** Arguments that some modes have besides the ranges, by mode. */
+const OPTIONS: Record<NetworkMode, readonly string[]> = {
+  none: [],
+  host: [],
+  bridge: ["policies", "loadBalancers"],
+  overlay: ["policies", "loadBalancers"],
+  underlay: ["underlay"],
+};
+
+const POLICIES: readonly string[] = ["enforced", "unenforced"] satisfies Policies[];
+
+/** What a network is checked against. */
+export interface NetworkSite {
+  /** Range of the site's own network. */
+  range: string;
+  /** Addresses of its hosts, by name. */
+  hosts: Record<string, string>;
+}
+
+/** Everything wrong with a network of the right shape, also when it came from configuration. */
+export function networkProblems(args: NetworkArgs | undefined, site: NetworkSite): Problem[] {
+  const mode: string | undefined = args?.mode ?? "bridge";
+  if (!Object.hasOwn(OPTIONS, mode)) return [unknownMode(mode)];
+  const { pods, services } = networkOf(args);
+  return [
+    ...(args ? optionProblems(args) : []),
+    ...(args && isClusterNetwork(args) ? policyProblems(args, site) : []),
+    ...addressPlanProblems({ site: site.range, pods, services, hosts: {} }),
+  ];
+}
+
+function unknownMode(mode: string): Problem {
+  const modes = Object.keys(OPTIONS);
+  const near = nearest(mode, modes);
+  const remedy = near ? `did you mean ${quote(near)}?` : `give one of ${modes.join(", ")}`;
+  return { path: "network.mode", found: `${quote(mode)} is no mode`, remedy };
+}
+
+/** Arguments that another mode has. */
+function optionProblems(network: NetworkArgs): Problem[] {
+  const others = [...new Set(Object.values(OPTIONS).flat())].filter(
+    (option) => !OPTIONS[network.mode].includes(option),
+  );
+  return others
+    .filter((option) => (network as unknown as Record<string, unknown>)[option] !== undefined)
+    .map((option) => {
+      const modes = Object.entries(OPTIONS).filter(([, options]) => options.includes(option));
+      return {
+        path: `network.${option}`,
+        found: `mode ${network.mode} has no such argument`,
+        remedy: `take it out, or give mode ${modes.map(([mode]) => mode).join(" or ")}`,
+      };
+    });
+}
+
+function policyProblems({ policies, loadBalancers }: PolicyArgs, site: NetworkSite): Problem[] {
+  if (policies !== undefined && !POLICIES.includes(policies)) {
+    const remedy = `give ${POLICIES.map(quote).join(" or ")}`;
+    const problem = { path: "network.policies", found: `${quote(policies)} is neither`, remedy };
+    return [problem, ...loadBalancerProblems(loadBalancers, site)];
+  }
+  if (policies === "unenforced" && loadBalancers !== undefined) {
+    const found = "only a network that enforces policies announces addresses";
+    const remedy = 'take it out, or give policies "enforced"';
+    return [{ path: "network.loadBalancers", found, remedy }];
+  }
+  return loadBalancerProblems(loadBalancers, site);
+}
+
+function loadBalancerProblems(text: string | undefined, { range, hosts }: NetworkSite): Problem[] {
+  const path = "network.loadBalancers";
+  const remedy = "give a part of it that no host is in";
+  const [part, whole] = [parseRange(text), parseRange(range)];
+  if (text === undefined || whole === undefined) return [];
+  if (part === undefined) return [rangeProblem(path, text)];
+  const last = whole.first + whole.size - 1;
+  if (!contains(whole, part.first) || part.size > whole.size) {
+    return [{ path, found: `${text} is no part of the site's range ${range}`, remedy }];
+  }
+  const ends = [
+    ...(contains(part, whole.first) ? ["first"] : []),
+    ...(contains(part, last) ? ["last"] : []),
+  ].map((end) => ({ path, found: `${text} holds the ${end} address of the site's range`, remedy }));
+  const inhabited = Object.entries(hosts)
+    .filter(([, address]) => contains(part, parseAddress(address) ?? -1))
+    .map(([name, address]) => ({ path, found: `${name} has the address ${address} in ${text}`, remedy }));
+  return [...ends, ...inhabited];
+}

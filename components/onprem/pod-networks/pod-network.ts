@@ -1,0 +1,51 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Network } from "../../model/network.ts";
+import type { UnitState } from "../../ssh/host-state.ts";
+import type { ClusterIdentity } from "../cluster-identity.ts";
+
+/** What a way of pod networking is made from, alike on all nodes. */
+export interface PodNetworkArgs<N extends Network = Network> {
+  /** Name of the cluster. */
+  cluster: string;
+  network: N;
+  identity: ClusterIdentity;
+  /** `https://NAME:PORT` of the API, as every host of the cluster resolves it. */
+  api: string;
+}
+
+/** A node, as far as its network is concerned. */
+export interface NetworkedNode {
+  host: string;
+  address: string;
+  /** The host is itself a container. */
+  container: boolean;
+  /** The host is a member of the control plane. */
+  controlPlane: boolean;
+  /** Range of the node's pods. */
+  podRange: string;
+  /** Host address of every other node by the range of its pods. */
+  peerRoutes: Record<string, string>;
+}
+
+/** Files of a host, by path. */
+export type Files = Record<string, { content: pulumi.Input<string>; mode?: string; overwrite?: boolean }>;
+
+/** What a node's host needs for its pods to talk; becomes part of its declared state. */
+export interface NodeNetwork {
+  files: Files;
+  units: Record<string, UnitState>;
+  /** Names of artifacts, put into /usr/local/bin. @default none */
+  programs?: string[];
+  /** Kernel modules, for a host that is a machine. @default none */
+  modules?: string[];
+}
+
+/** One way of carrying pods' packets. */
+export interface PodNetwork {
+  onNode(node: NetworkedNode): NodeNetwork;
+  /** What the cluster itself needs, such as the rights of a daemon; YAML. */
+  manifests: string;
+}
+
+/** Where containerd finds out how to connect a pod. */
+export const CNI_CONFIG = "/etc/cni/net.d/10-spillway.conflist";

@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import {
+  type NetworkArgs,
+  networkFacts,
+  networkOf,
+  networkProblems,
+} from "../../components/model/network.ts";
+
+const site = { range: "10.0.0.0/24", hosts: { cp1: "10.0.0.11", w1: "10.0.0.21" } };
+/** As it comes from configuration, where no compiler looks. */
+const problems = (network: object) =>
+  networkProblems(network as NetworkArgs, site).map(
+    ({ path, found, remedy }) => `${path}: ${found}; ${remedy}`,
+  );
+
+test("wrong combinations do not compile, and are refused where they come from configuration", () => {
+  const wrong: NetworkArgs[] = [
+    // @ts-expect-error nobody announces addresses where no policy is enforced
+    { mode: "bridge", policies: "unenforced", loadBalancers: "10.0.0.64/27" },
+    // @ts-expect-error only pods on the site's own network have addresses of it
+    { mode: "overlay", underlay: { range: "10.0.0.64/27" } },
+    // @ts-expect-error a pod without a network has no policies
+    { mode: "none", policies: "enforced" },
+    // @ts-expect-error the network of the host knows no policies of pods
+    { mode: "host", policies: "enforced" },
+    // @ts-expect-error nobody answers for addresses of services
+    { mode: "underlay", underlay: { range: "10.0.0.64/27" }, loadBalancers: "10.0.0.32/27" },
+    // @ts-expect-error no such mode
+    { mode: "tunnel" },
+  ];
+  expect(wrong.map((network) => problems(network)[0])).toEqual([
+    'network.loadBalancers: only a network that enforces policies announces addresses; take it out, or give policies "enforced"',
+    "network.underlay: mode overlay has no such argument; take it out, or give mode underlay",
+    "network.policies: mode none has no such argument; take it out, or give mode bridge or overlay",
+    "network.policies: mode host has no such argument; take it out, or give mode bridge or overlay",
+    "network.loadBalancers: mode underlay has no such argument; take it out, or give mode bridge or overlay",
+    'network.mode: "tunnel" is no mode; give one of none, host, bridge, overlay, underlay',
+  ]);
+});
+
+test("everything wrong with a network is said at once", () => {
+  const network = { mode: "overlay", policies: "ignored", pods: "10.0.0.0/16", loadBalancers: "10.1.0.0/28" };
+  expect(problems(network)).toEqual([
+    'network.policies: "ignored" is neither; give "enforced" or "unenforced"',
+    "network.loadBalancers: 10.1.0.0/28 is no part of the site's range 10.0.0.0/24; give a part of it that no host is in",
+    "network.pods: 10.0.0.0/16 overlaps site.range 10.0.0.0/24; give ranges that do not meet",
+  ]);
+  expect(problems({ mode: "underlya" })).toEqual([
+    'network.mode: "underlya" is no mode; did you mean "underlay"?',
+  ]);
+});
+
+test.each([
+  ["10.0.0.64/27", []],
+  ["10.0.0.64", ['network.loadBalancers: "10.0.0.64" is no IPv4 range']],
+  ["10.0.0.16/28", ["network.loadBalancers: w1 has the address 10.0.0.21 in 10.0.0.16/28"]],
+  ["10.0.0.0/29", ["network.loadBalancers: 10.0.0.0/29 holds the first address of the site's range"]],
+  ["10.0.0.252/30", ["network.loadBalancers: 10.0.0.252/30 holds the last address of the site's range"]],
+])("addresses of services in %s", (loadBalancers, expected) => {
+  const network = { mode: "bridge", policies: "enforced", loadBalancers };
+  expect(problems(network).map((line) => line.split("; ")[0])).toEqual(expected);
+});
+
+test("what nodes were told of a network is what its arguments say", () => {
+  expect(networkFacts(networkOf({ mode: "overlay", policies: "unenforced" }))).toEqual({
+    "network.mode": "overlay",
+    "network.policies": "unenforced",
+    "network.pods": "10.244.0.0/16",
+    "network.services": "10.96.0.0/16",
+  });
+  expect(networkFacts(networkOf({ mode: "host" }))).not.toHaveProperty("network.policies");
+});
