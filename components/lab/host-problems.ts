@@ -13,7 +13,8 @@ export function hostProblems(inputs: Partial<HostInputs>, unknown: ReadonlySet<s
     ...(known("image") ? imageProblems(inputs.image ?? "") : []),
     ...(known("authorizedKey") ? keyProblems(inputs.authorizedKey ?? "") : []),
     ...hostsProblems(inputs.hosts ?? {}),
-    ...diskProblems(inputs.diskBinds ?? []),
+    ...bindProblems(inputs.diskBinds ?? []),
+    ...diskProblems(inputs.disks ?? {}),
     ...sizeProblems(inputs),
   ];
 }
@@ -97,11 +98,23 @@ function hostsProblems(hosts: Record<string, string>): Problem[] {
   });
 }
 
-function diskProblems(paths: string[]): Problem[] {
+function bindProblems(paths: string[]): Problem[] {
   return paths.flatMap((path, index) => {
     if (/^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$/.test(path)) return [];
     const found = `${JSON.stringify(path.slice(0, 100))} is no plain absolute path below a top directory`;
     return [{ path: `diskBinds[${index}]`, found, remedy: "write such as /var/lib/containerd" }];
+  });
+}
+
+/** Whole disks only: other names may be those of the container's own devices. */
+function diskProblems(disks: Record<string, number>): Problem[] {
+  return Object.entries(disks).flatMap(([disk, sizeGiB]) => {
+    const path = `disks[${JSON.stringify(disk.slice(0, 60))}]`;
+    if (!/^((sd|vd|xvd)[a-z]{1,2}|nvme\d{1,2}n\d{1,2})$/.test(disk)) {
+      return [{ path, found: "Linux calls no disk so", remedy: "name it such as sdb or nvme0n1" }];
+    }
+    if (sizeGiB === undefined || (Number.isInteger(sizeGiB) && sizeGiB >= 1 && sizeGiB <= 1024)) return [];
+    return [{ path, found: `${sizeGiB} GiB`, remedy: "give a whole number from 1 to 1024" }];
   });
 }
 

@@ -4,6 +4,7 @@ import { run } from "../local/run.ts";
 import { refuse } from "../model/problem.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { limit } from "./cgroups.ts";
+import { diskSize, plugDisks } from "./disks.ts";
 import { hostFiles, hostsFile, hostUnits } from "./host-files.ts";
 import { hostProblems } from "./host-problems.ts";
 import { inotifyShortage } from "./inotify.ts";
@@ -13,12 +14,14 @@ import { hostNames, readHost, writeHost } from "./record.ts";
 import { computerProblems, requireLab } from "./requirements.ts";
 import { imageLabel } from "./rootfs.ts";
 
-/** Directories that container engines need on a plain filesystem: overlay on overlay fails. */
+/** Directories that container engines and stores need on a plain filesystem: overlay on overlay fails. */
 export const labDiskBinds: readonly string[] = [
   "/var/lib/containerd",
   "/var/lib/docker",
   "/var/lib/kubelet",
   "/var/lib/etcd",
+  "/var/lib/ceph",
+  "/var/lib/glusterd",
   "/var/lib/spillway-registry",
 ];
 
@@ -48,6 +51,11 @@ export interface HostInputs {
   cpus?: number;
   /** Directories that lie on the computer's own filesystem. @default `labDiskBinds` */
   diskBinds?: string[];
+  /**
+   * Sizes in GiB of its disks by the name below /dev, such as `{ sdb: 5 }`: sparse files of this
+   * computer. They come and go while the host runs; what is on one goes with it. @default none
+   */
+  disks?: Record<string, number>;
   /** Whether it is switched on. A refresh finds a host that is off, the next update boots it. @default true */
   running?: boolean;
 }
@@ -89,7 +97,12 @@ export const host: ResourceType<HostInputs, HostOutputs> = {
     return { inputs, outputs: { port: sshPort, hostKey, pid } };
   },
 
+  async previewUpdate(_context, _old, inputs) {
+    refuseOtherSizes(inputs);
+  },
+
   async update(context, _old, inputs) {
+    refuseOtherSizes(inputs);
     return settle(context, inputs);
   },
 
@@ -110,6 +123,7 @@ async function settle(context: Context, inputs: HostInputs): Promise<HostOutputs
     memoryMiB: inputs.memoryMiB,
     cpus: inputs.cpus,
     diskBinds: [...(inputs.diskBinds ?? labDiskBinds)],
+    disks: inputs.disks,
   });
   const hostKey = (await publicHostKey(lab, name)) ?? (await makeHostKey(lab, name));
   const wasRunning = hostProcess(lab, name) !== undefined;
@@ -120,7 +134,10 @@ async function settle(context: Context, inputs: HostInputs): Promise<HostOutputs
   }
   context.progress("booting");
   const pid = await bootHost(lab, name, context.signal);
-  if (wasRunning) limit(lab, name, inputs);
+  if (wasRunning) {
+    limit(lab, name, inputs);
+    await plugDisks(lab, name, pid, inputs.disks ?? {});
+  }
   context.progress(`waiting for sshd at ${address}`);
   if (!(await awaitSsh(address, sshPort, context.timeoutSeconds || 60, context.signal))) {
     const cause = inotifyShortage() ?? `its console said\n  ${consoleTail(lab, name)}`;
@@ -193,4 +210,14 @@ function refuseTwin({ lab, name, address }: HostInputs): void {
       remedy: "give every host its own",
     },
   ]);
+}
+
+function refuseOtherSizes({ lab, name, disks = {} }: HostInputs): void {
+  const problems = Object.entries(disks).flatMap(([disk, wanted]) => {
+    const size = diskSize(lab, name, disk);
+    if (!size || size === wanted) return [];
+    const found = `${wanted} GiB; it was made with ${size} GiB, and its data with it`;
+    return [{ path: `disks.${disk}`, found, remedy: "leave it, or name another disk" }];
+  });
+  refuse(`host ${name}`, problems);
 }

@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { locked } from "../local/lock.ts";
 import { run } from "../local/run.ts";
 import { until } from "../local/until.ts";
 import { groupProcesses, initProcess, limit, makeGroups, removeGroups, unifiedOnly } from "./cgroups.ts";
+import { attachDisks, detachDisks } from "./disks.ts";
 import { hostDirectory, machineName, namespacePath } from "./names.ts";
 import { type HostRecord, lockFile, readHost } from "./record.ts";
 import { imageLabel } from "./rootfs.ts";
@@ -50,7 +52,7 @@ export async function bootHost(lab: string, host: string, signal?: AbortSignal):
     refuseOtherImage(host, record);
     await clear(lab, host);
     await mountRoot(lab, host, record);
-    await launch(lab, host, record);
+    await launch(lab, host, record, await attachDisks(lab, host, record.disks ?? {}));
     const init = await until(15, () => hostProcess(lab, host), signal);
     if (!init)
       throw new Error(
@@ -78,18 +80,33 @@ function refuseOtherImage(host: string, record: HostRecord): void {
 async function mountRoot(lab: string, host: string, { image, diskBinds }: HostRecord): Promise<void> {
   const directory = hostDirectory(lab, host);
   for (const part of ["upper", "work", "root"]) mkdirSync(join(directory, part), { recursive: true });
-  for (const path of diskBinds) mkdirSync(join(directory, "disk", path), { recursive: true });
+  for (const path of diskBinds) await makeBind(join(directory, "disk", path), join(image, path));
   const layers = `lowerdir=${image},upperdir=${directory}/upper,workdir=${directory}/work`;
   await run(["mount", "-t", "overlay", "overlay", "-o", layers, join(directory, "root")]);
 }
 
-async function launch(lab: string, host: string, record: HostRecord): Promise<void> {
+/** A directory on the computer's filesystem, at first with what the image has there. */
+async function makeBind(place: string, inImage: string): Promise<void> {
+  if (existsSync(place)) return;
+  mkdirSync(dirname(place), { recursive: true });
+  await rm(`${place}.new`, { recursive: true, force: true });
+  if (existsSync(inImage)) await run(["cp", "--archive", inImage, `${place}.new`]);
+  else mkdirSync(`${place}.new`);
+  renameSync(`${place}.new`, place);
+}
+
+async function launch(
+  lab: string,
+  host: string,
+  record: HostRecord,
+  disks: Record<string, string>,
+): Promise<void> {
   const groups = await locked(groupsLock, async () => makeGroups(lab, host));
   limit(lab, host, record);
   const log = openSync(join(hostDirectory(lab, host), "console.log"), "w");
   try {
     const argv = ["-c", launcher, "sh", ...groups.launcher, "--", ...groups.system, "--"];
-    const child = spawn("sh", [...argv, ...nspawn(lab, host, record)], {
+    const child = spawn("sh", [...argv, ...nspawn(lab, host, record, disks)], {
       // Its own session: neither Ctrl-C nor the end of this process reaches the host.
       detached: true,
       cwd: "/",
@@ -110,7 +127,12 @@ async function launch(lab: string, host: string, record: HostRecord): Promise<vo
   }
 }
 
-function nspawn(lab: string, host: string, { diskBinds }: HostRecord): string[] {
+function nspawn(
+  lab: string,
+  host: string,
+  { diskBinds }: HostRecord,
+  disks: Record<string, string>,
+): string[] {
   const directory = hostDirectory(lab, host);
   const devices = ["/dev/fuse", "/dev/net/tun", "/dev/kmsg"].filter(existsSync);
   return [
@@ -122,6 +144,7 @@ function nspawn(lab: string, host: string, { diskBinds }: HostRecord): string[] 
     "--system-call-filter=@mount @keyring @module bpf perf_event_open",
     ...["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only"],
     ...devices.map((device) => `--bind=${device}`),
+    ...Object.entries(disks).map(([disk, device]) => `--bind=${device}:/dev/${disk}`),
     ...diskBinds.map((path) => `--bind=${directory}/disk${path}:${path}`),
     ...(existsSync("/lib/modules") ? ["--bind-ro=/lib/modules"] : []),
   ];
@@ -155,7 +178,7 @@ export async function deleteHost(lab: string, host: string): Promise<void> {
   rmSync(hostLock(lab, host), { force: true });
 }
 
-/** Brings a host to "off": no process, mount, control group or interface of it is left. Keeps its data. */
+/** Brings a host to "off": no process, mount, loop device, control group or interface of it is left. Keeps its data. */
 async function clear(lab: string, host: string): Promise<void> {
   const init = hostProcess(lab, host);
   if (init) kill(init, 9);
@@ -168,6 +191,7 @@ async function clear(lab: string, host: string): Promise<void> {
     }
   }
   await unmount(hostDirectory(lab, host));
+  await detachDisks(lab, host);
   await locked(groupsLock, async () => removeGroups(lab, host));
   for (const place of ["propagate", "unix-export"]) {
     rmSync(join("/run/systemd/nspawn", place, machineName(lab, host)), { recursive: true, force: true });

@@ -23,6 +23,8 @@ export interface HostRecord {
   memoryMiB?: number;
   cpus?: number;
   diskBinds: string[];
+  /** Sizes of its disks in GiB, by name. */
+  disks?: Record<string, number>;
 }
 
 const networkFile = (lab: string) => join(labDirectory(lab), "network.json");

@@ -15,6 +15,7 @@ const programs: Record<string, string> = {
   unshare: "util-linux",
   flock: "util-linux",
   mount: "mount",
+  losetup: "mount",
   sysctl: "procps",
   "ssh-keygen": "openssh-client",
 };
@@ -116,6 +117,7 @@ export function labChanges(): string[] {
     "nftables table inet spillway-LAB: keeps labs apart, and masks their addresses with `nat: true`. Other tables are not touched. Removed by destroy.",
     "With `nat: true`: IPv4 forwarding on the lab's interface and on the interface of the default route. Taken back by destroy.",
     "fs.inotify.max_user_instances: raised to 8192 where it is less (Linux gives 128, which six hosts with Kubernetes use up). Set back when the last lab is destroyed.",
+    "A loop device for each disk of a host (`disks`). Removed when the host is off.",
     "Each host: a container (systemd-nspawn) with a control group `spillway/LAB/HOST`. It runs as root with all capabilities and shares the kernel with this computer: a lab is for trying out, no fence against what runs in it. Removed by destroy.",
   ];
 }

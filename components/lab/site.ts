@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Problem, refuse } from "../model/problem.ts";
 import { formatAddress, parseRange } from "../model/range.ts";
-import { flag, list, map, named, optional, shapeProblems, text } from "../model/shape.ts";
+import { flag, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import { type HostArgs, Site as OnpremSite } from "../onprem/site.ts";
 import { KeyPair } from "../secrets/resources.ts";
+import { labDiskBinds } from "./host.provider.ts";
 import { labPackages } from "./image.provider.ts";
 import { nameProblems } from "./names.ts";
 import { Host, Image, Network } from "./resources.ts";
@@ -20,6 +21,16 @@ export interface SiteArgs {
   labels?: Record<string, Record<string, string>>;
   /** Debian packages in the hosts' image. @default what Kubernetes and a registry need */
   packages?: string[];
+  /**
+   * Empty disks by host: sizes in GiB by the name below /dev, such as `{ s1: { sdb: 5 } }`. Sparse
+   * files of this computer that survive a loss of power and go with the host. @default none
+   */
+  disks?: Record<string, Record<string, number>>;
+  /**
+   * Further directories of the hosts that lie on this computer's own filesystem instead of the
+   * overlay, such as `/srv/bricks`. @default those of container engines and stores
+   */
+  diskBinds?: string[];
   /** Let hosts reach what this computer reaches. @default false */
   nat?: boolean;
 }
@@ -67,6 +78,8 @@ export class Site extends OnpremSite {
           gateway: network.gateway,
           image: image.path,
           authorizedKey: key.publicKey.apply((publicKey) => publicKey.trim()),
+          diskBinds: args.diskBinds && [...labDiskBinds, ...args.diskBinds],
+          disks: args.disks?.[host],
           running: true,
         },
         parent,
@@ -82,6 +95,8 @@ const SITE_SHAPE = named({
   addresses: optional(map(text)),
   labels: optional(map(map(text))),
   packages: optional(list(text)),
+  disks: optional(map(map(number))),
+  diskBinds: optional(list(text)),
   nat: flag,
 });
 
@@ -110,7 +125,7 @@ function addressesOf(range: string, { hosts, addresses = {} }: SiteArgs): Record
 
 function labProblems(
   range: string,
-  { hosts, addresses = {} }: SiteArgs,
+  { hosts, addresses = {}, disks = {} }: SiteArgs,
   plan: Record<string, string>,
 ): Problem[] {
   const taken = new Map<string, string>();
@@ -125,9 +140,11 @@ function labProblems(
           },
         ]),
     ...hosts.flatMap((host, i) => nameProblems(`hosts[${i}]`, host)),
-    ...Object.keys(addresses)
-      .filter((host) => !hosts.includes(host))
-      .map((host) => ({ path: `addresses.${host}`, found: "no such host", remedy: "name one of hosts" })),
+    ...Object.entries({ addresses, disks }).flatMap(([path, byHost]) =>
+      Object.keys(byHost)
+        .filter((host) => !hosts.includes(host))
+        .map((host) => ({ path: `${path}.${host}`, found: "no such host", remedy: "name one of hosts" })),
+    ),
     ...hosts.flatMap((host, i) => {
       const other = taken.get(plan[host]!);
       taken.set(plan[host]!, host);

@@ -375,6 +375,7 @@ function hostInputs(net: Net, name: string, last: number): HostInputs {
     image: rootfs,
     authorizedKey,
     hosts: prefix === "a" ? { a1: address(11), a2: address(12) } : {},
+    disks: name === "a1" ? { sdb: 1 } : {},
   };
 }
 

@@ -28,6 +28,7 @@ export async function traces(names: readonly string[]): Promise<Record<string, s
   );
   return {
     mounts: lines(readFileSync("/proc/self/mounts", "utf8")),
+    disks: lines((await execute("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"])).stdout),
     interfaces: readdirSync("/sys/class/net").filter((name) => ends.includes(name)),
     groups: hierarchies().flatMap((top) => names.filter((lab) => existsSync(join(top, "spillway", lab)))),
     namespaces: existsSync("/run/netns") ? lines(readdirSync("/run/netns").join("\n")) : [],
