@@ -109,6 +109,8 @@ const hostPackages = [
   "containernetworking-plugins",
   "ethtool",
   "iptables",
+  // By it the preflight of later runs looks at the paths between hosts.
+  "iputils-ping",
   "kmod",
   "mount",
   "runc",

@@ -11,6 +11,8 @@ export interface HostFacts {
   name: string;
   address: string;
   prefixLength: number;
+  /** @default 1500 */
+  mtu?: number;
   gateway: string;
   authorizedKey: string;
   /** The other hosts' addresses by name. @default none */
@@ -67,7 +69,7 @@ UseDNS no
 `;
 
 // systemd-networkd waits for udev, which does not run in a container.
-function networkUnit({ address, prefixLength, gateway }: HostFacts): string {
+function networkUnit({ address, prefixLength, mtu = 1500, gateway }: HostFacts): string {
   return `[Unit]
 Description=Address of this lab host
 DefaultDependencies=no
@@ -78,7 +80,7 @@ Wants=network.target
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/sbin/ip address replace ${address}/${prefixLength} dev host0
-ExecStart=/usr/sbin/ip link set host0 up
+ExecStart=/usr/sbin/ip link set host0 mtu ${mtu} up
 ExecStart=/usr/sbin/ip route replace default via ${gateway}
 
 [Install]

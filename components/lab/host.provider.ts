@@ -35,6 +35,8 @@ export interface HostInputs {
   address: string;
   /** Length of the lab range's prefix, in bits. */
   prefixLength: number;
+  /** Largest packet of its link, in bytes. @default 1500 */
+  mtu?: number;
   /** Where it sends what is not for the lab. */
   gateway: string;
   /** Directory of the root file system it starts from, an `Image`'s path. */
@@ -75,7 +77,7 @@ const sshPort = 22;
 export const host: ResourceType<HostInputs, HostOutputs> = {
   token: "spillway:lab:Host",
   computed: ["port", "hostKey", "pid"],
-  replaceOn: ["lab", "name", "address", "prefixLength", "gateway", "image", "user", "diskBinds"],
+  replaceOn: ["lab", "name", "address", "prefixLength", "mtu", "gateway", "image", "user", "diskBinds"],
 
   check: (inputs, unknown) => [...computerProblems(), ...hostProblems(inputs, unknown)],
 

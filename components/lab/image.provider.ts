@@ -16,6 +16,7 @@ export const labPackages: readonly string[] = [
   "docker-registry",
   "kmod",
   "iptables",
+  "iputils-ping",
 ];
 
 /** The root file system that lab hosts start from. */

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { DEFAULT_MTU } from "../model/mtu.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { formatAddress, parseRange } from "../model/range.ts";
 import { flag, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
@@ -15,6 +16,8 @@ export interface SiteArgs {
   hosts: string[];
   /** Range of the lab's network, a /24. @default one below 10.64.0.0/10 that follows from the lab's name */
   range?: string;
+  /** Largest packet of the hosts' links, in bytes; the lab's cables carry 1500. @default 1500 */
+  mtu?: number;
   /** Addresses by host name. @default each follows from the host's name */
   addresses?: Record<string, string>;
   /** Labels by host name. @default none */
@@ -56,7 +59,7 @@ export class Site extends OnpremSite {
         { address: plan[host]!, hostKey: hostKeys[host]![0], labels: args.labels?.[host], container: true },
       ]),
     );
-    super(name, { range, ssh: { privateKey }, hosts }, opts, "spillway:lab:Site");
+    super(name, { range, mtu: args.mtu, ssh: { privateKey }, hosts }, opts, "spillway:lab:Site");
 
     const parent = { parent: this };
     const key = new KeyPair(`${name}-ssh`, { format: "ssh", comment: `spillway lab ${name}` }, parent);
@@ -75,6 +78,7 @@ export class Site extends OnpremSite {
           name: host,
           address: plan[host]!,
           prefixLength: 24,
+          mtu: args.mtu,
           gateway: network.gateway,
           image: image.path,
           authorizedKey: key.publicKey.apply((publicKey) => publicKey.trim()),
@@ -92,6 +96,7 @@ export class Site extends OnpremSite {
 const SITE_SHAPE = named({
   hosts: list(text),
   range: text,
+  mtu: number,
   addresses: optional(map(text)),
   labels: optional(map(map(text))),
   packages: optional(list(text)),
@@ -125,7 +130,7 @@ function addressesOf(range: string, { hosts, addresses = {} }: SiteArgs): Record
 
 function labProblems(
   range: string,
-  { hosts, addresses = {}, disks = {} }: SiteArgs,
+  { hosts, mtu = DEFAULT_MTU, addresses = {}, disks = {} }: SiteArgs,
   plan: Record<string, string>,
 ): Problem[] {
   const taken = new Map<string, string>();
@@ -139,6 +144,9 @@ function labProblems(
             remedy: "give one such as 10.77.0.0/24",
           },
         ]),
+    ...(mtu <= DEFAULT_MTU
+      ? []
+      : [{ path: "mtu", found: `${mtu} is more than the lab's cables carry`, remedy: "give at most 1500" }]),
     ...hosts.flatMap((host, i) => nameProblems(`hosts[${i}]`, host)),
     ...Object.entries({ addresses, disks }).flatMap(([path, byHost]) =>
       Object.keys(byHost)

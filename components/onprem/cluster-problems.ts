@@ -1,4 +1,5 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
+import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
 import { NETWORK_SHAPE, networkOf, networkProblems } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
@@ -103,6 +104,9 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
 
 function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
   const hosts = Object.entries(site.hosts).map(([name, { address }]) => [name, address] as const);
-  const problems = networkProblems(network, { range: site.range, hosts: Object.fromEntries(hosts) });
+  const problems = [
+    ...networkProblems(network, { range: site.range, hosts: Object.fromEntries(hosts) }),
+    ...mtuProblems("site.mtu", site.mtu, tunnelsOf(network?.mode ?? "bridge")),
+  ];
   return problems.length > 0 ? problems : podNetworkProblems(networkOf(network));
 }

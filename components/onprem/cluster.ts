@@ -5,6 +5,7 @@ import type { Image, Source } from "../artifacts/source.ts";
 import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
 import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
+import { leastLinkMtu, tunnelsOf } from "../model/mtu.ts";
 import { type Network, type NetworkArgs, networkFacts, networkOf } from "../model/network.ts";
 import { refuse } from "../model/problem.ts";
 import {
@@ -143,6 +144,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
           noForeignCluster: true,
           owner: this.#owner(),
           clockSkewSeconds: 5,
+          packets: { bytes: site.mtu, least: leastLinkMtu(tunnelsOf(this.#network.mode)) },
         },
       },
       { parent: this },
@@ -171,7 +173,13 @@ export class KubernetesCluster extends pulumi.ComponentResource {
 
   #podNetwork(identity: ClusterIdentity): PodNetwork {
     const api = `https://${this.endpoint}`;
-    return podNetworkOf({ cluster: this.#name, network: this.#network, identity, api });
+    return podNetworkOf({
+      cluster: this.#name,
+      network: this.#network,
+      identity,
+      api,
+      mtu: this.#args.site.mtu,
+    });
   }
 
   #nodeStates(parts: NodeParts, preflight: Preflight): Record<string, HostState> {

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostAddressProblems, rangeProblem } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
+import { DEFAULT_MTU, mtuProblems } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { parseRange } from "../model/range.ts";
@@ -55,6 +56,11 @@ export interface SshArgs {
 export interface SiteArgs {
   /** Range of the site's network, such as `10.0.0.0/24`. */
   range: string;
+  /**
+   * Largest packet that passes between its hosts, in bytes, IP header included; a cluster's preflight
+   * sends some. What pods may send follows from it. @default 1500
+   */
+  mtu?: number;
   ssh: SshArgs;
   /** The machines, by name; the name becomes the node's. */
   hosts: Record<string, HostArgs>;
@@ -75,6 +81,8 @@ export class Site extends pulumi.ComponentResource {
   readonly siteName: string;
   /** Range of its network. */
   readonly range: string;
+  /** Largest packet that passes between its hosts, in bytes. */
+  readonly mtu: number;
   readonly hosts: Readonly<Record<string, HostArgs>>;
   /** Signs the certificates of what the site offers, such as its registry. */
   readonly authority: Authority;
@@ -90,6 +98,7 @@ export class Site extends pulumi.ComponentResource {
     super(token, name, {}, opts);
     this.siteName = name;
     this.range = args.range;
+    this.mtu = args.mtu ?? DEFAULT_MTU;
     this.hosts = args.hosts;
     this.#ssh = args.ssh;
     this.authority = new Authority(
@@ -134,6 +143,7 @@ const BASTION_SHAPE = named({
 
 const SITE_SHAPE = named({
   range: text,
+  mtu: number,
   ssh: named({
     user: text,
     privateKey: given,
@@ -151,11 +161,12 @@ const SITE_SHAPE = named({
 export function siteProblems(name: string, site: SiteArgs): Problem[] {
   const misshapen = shapeProblems(SITE_SHAPE, site);
   if (misshapen.length > 0) return misshapen;
-  const { range, ssh, hosts } = site;
+  const { range, mtu = DEFAULT_MTU, ssh, hosts } = site;
   const addresses = Object.fromEntries(Object.entries(hosts).map(([host, { address }]) => [host, address]));
   return [
     ...nameProblems("name", name),
     ...(parseRange(range) ? [] : [rangeProblem("range", range)]),
+    ...mtuProblems("mtu", mtu),
     ...(Object.keys(hosts).length > 0
       ? []
       : [{ path: "hosts", found: "no hosts", remedy: "name at least one machine" }]),

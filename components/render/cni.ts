@@ -2,8 +2,8 @@
 export interface CniSettings {
   /** Range of this node's pods. */
   podRange: string;
-  /** Largest packet of a pod, in bytes. @default the host's own */
-  mtu?: number;
+  /** Largest packet of a pod, in bytes. */
+  mtu: number;
 }
 
 /**
@@ -19,7 +19,7 @@ export function cniConfig({ podRange, mtu }: CniSettings): string {
     // Masquerading at the bridge would hide pods from pods of other nodes: it is done at the way out.
     ipMasq: false,
     hairpinMode: true,
-    ...(mtu === undefined ? {} : { mtu }),
+    mtu,
     ipam: { type: "host-local", ranges: [[{ subnet: podRange }]], routes: [{ dst: "0.0.0.0/0" }] },
   };
   const list = {
@@ -29,9 +29,6 @@ export function cniConfig({ podRange, mtu }: CniSettings): string {
   };
   return `${JSON.stringify(list, null, 2)}\n`;
 }
-
-/** Bytes that a VXLAN tunnel adds over IPv4: outer Ethernet 14, IP 20, UDP 8, VXLAN 8. */
-export const VXLAN_OVERHEAD = 50;
 
 /** Where the packets of one node go. */
 export interface RouteSettings {
@@ -79,9 +76,10 @@ WantedBy=multi-user.target
 `;
 }
 
-/** flanneld's network: a VXLAN tunnel among all nodes. */
-export function flannelConfig(pods: string): string {
-  return `${JSON.stringify({ Network: pods, EnableNFTables: false, Backend: { Type: "vxlan" } }, null, 2)}\n`;
+/** flanneld's network: a VXLAN tunnel among all nodes, over links of that MTU. */
+export function flannelConfig(pods: string, mtu: number): string {
+  const config = { Network: pods, EnableNFTables: false, Backend: { Type: "vxlan", MTU: mtu } };
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** Unit of flanneld: learns the nodes' pod ranges from the Kubernetes API. */

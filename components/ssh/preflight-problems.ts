@@ -1,5 +1,5 @@
 import type { Problem } from "../model/problem.ts";
-import type { Requirements } from "./preflight.ts";
+import type { PacketRequirements, Requirements } from "./preflight.ts";
 
 /** What one host said of itself. */
 export interface HostFacts {
@@ -22,6 +22,14 @@ export interface HostFacts {
   clockSeconds: number;
   /** By how much that may be wrong. */
   clockUncertainty: number;
+}
+
+/** What one host found out about the way to another. */
+export interface PathFacts {
+  from: string;
+  to: string;
+  /** Largest packet that came back, in bytes, IP header included; 0 when none did. */
+  bytes: number;
 }
 
 const round = (seconds: number) => Math.round(seconds * 10) / 10;
@@ -98,10 +106,34 @@ function clocksApart(all: HostFacts[], limit: number): Problem[] {
   ];
 }
 
-/** Every problem of every host. Pure. */
-export function preflightProblems(facts: HostFacts[], require: Requirements): Problem[] {
+/** Two hosts between which too little passes, once for both ways. */
+function pathProblems(paths: readonly PathFacts[], { bytes, least }: PacketRequirements): Problem[] {
+  const pairOf = ({ from, to }: PathFacts) => [from, to].sort().join(" and ");
+  const narrow = paths.filter((path) => path.bytes < bytes);
+  return [...new Set(narrow.map(pairOf))].map((pair) => {
+    const ways = narrow.filter((way) => pairOf(way) === pair);
+    const passes = Math.min(...ways.map((way) => way.bytes));
+    const path = `hosts.${ways[0]!.from}.mtu`;
+    if (passes === 0) {
+      const found = `between ${pair} no ping comes back, not even a small one`;
+      return { path, found, remedy: "see that they reach each other and let ICMP echo pass" };
+    }
+    const found = `between ${pair} at most ${passes} bytes pass unfragmented, not ${bytes}`;
+    const mend = "mend what carries less on the path between them";
+    if (passes < least) return { path, found, remedy: `${mend}: ${least} is the least that serves` };
+    return { path, found, remedy: `give the site \`mtu: ${passes}\`, or ${mend}` };
+  });
+}
+
+/** Every problem of every host, and of the ways between them. Pure. */
+export function preflightProblems(
+  facts: HostFacts[],
+  require: Requirements,
+  paths: readonly PathFacts[] = [],
+): Problem[] {
   return [
     ...facts.flatMap((host) => problemsOfHost(host, require)),
     ...clocksApart(facts, require.clockSkewSeconds ?? 5),
+    ...(require.packets ? pathProblems(paths, require.packets) : []),
   ];
 }

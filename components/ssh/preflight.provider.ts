@@ -5,6 +5,7 @@ import { differenceOf } from "../provider/difference.ts";
 import type { Context, Existing, ResourceType } from "../provider/resource.ts";
 import { parseHostKey } from "./dial.ts";
 import { HostError } from "./error.ts";
+import { lookAtPaths } from "./path-mtu.ts";
 import type { Fixed, PreflightArgs, Requirements } from "./preflight.ts";
 import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
 import { onHost } from "./session.ts";
@@ -76,7 +77,10 @@ async function ask(connection: Connection, context: Context): Promise<HostFacts>
 
 async function lookAtAll({ hosts, require }: PreflightArgs, context: Context): Promise<void> {
   const facts = await Promise.all(hosts.map((host) => ask(host, context)));
-  refuse("hosts are not fit", preflightProblems(facts, require));
+  const reached = hosts.filter((_, i) => facts[i]!.unreachable === undefined);
+  const paths =
+    require.packets && reached.length > 1 ? await lookAtPaths(reached, require.packets.bytes, context) : [];
+  refuse("hosts are not fit", preflightProblems(facts, require, paths));
 }
 
 /** Ports that were found free once are in use now by what was built since. */

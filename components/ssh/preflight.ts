@@ -16,8 +16,18 @@ export interface Requirements {
   noForeignCluster?: boolean;
   /** What /var/lib/spillway/owner says on hosts that are ours already. */
   owner: string;
+  /** Packets between the hosts. */
+  packets?: PacketRequirements;
   /** Seconds that clocks may be apart, from this computer's and among hosts. @default 5 */
   clockSkewSeconds?: number;
+}
+
+/** What must pass between any two hosts unfragmented. Hosts without `ping` are not asked. */
+export interface PacketRequirements {
+  /** Size of a packet in bytes, IP header included. */
+  bytes: number;
+  /** The least that would do, were the program told so. */
+  least: number;
 }
 
 /** What may not change as long as something lives. */

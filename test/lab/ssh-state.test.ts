@@ -360,6 +360,49 @@ describe("preflight", () => {
     ]);
   });
 
+  test("sends packets between hosts and tells the largest that passes, beside all other problems", async () => {
+    const wide = { ...require, packets: { bytes: 1500, least: 1330 } };
+    const look = (required: Requirements, told = context()) =>
+      preflight.preview!({ ...told, preview: true }, { hosts: hosts(), require: required });
+    const narrow = (bytes: number) => world.inside("h2", `ip link set host0 mtu ${bytes}`);
+    await look(wide);
+    try {
+      await narrow(1400);
+      const error = await failure(look({ ...wide, memoryMiB: 10_000_000 }));
+      expect((error as Refusal).problems.map(({ path }) => path)).toEqual([
+        "hosts.h1.memory",
+        "hosts.h2.memory",
+        "hosts.h1.mtu",
+      ]);
+      expect(error.message).toContain(
+        "between h1 and h2 at most 1400 bytes pass unfragmented, not 1500; give the site `mtu: 1400`",
+      );
+      await look({ ...wide, packets: { bytes: 1400, least: 1330 } });
+      await narrow(1300);
+      expect((await failure(look(wide))).message).toContain(
+        "at most 1300 bytes pass unfragmented, not 1500; mend what carries less on the path between them: 1330 is",
+      );
+      await world.inside("h2", "iptables -A INPUT -p icmp -j DROP");
+      expect((await failure(look(wide))).message).toContain(
+        "between h1 and h2 no ping comes back, not even a small one; see that they reach each other",
+      );
+    } finally {
+      await world.inside("h2", "iptables -D INPUT -p icmp -j DROP || :");
+      await narrow(1500);
+    }
+  });
+
+  test("does without packets where a host has no ping, and says so", async () => {
+    const told = context();
+    await world.inside("h1", "mv /usr/bin/ping /usr/bin/ping.away");
+    await preflight.create(told, {
+      hosts: hosts(),
+      require: { ...require, packets: { bytes: 1500, least: 1330 } },
+    });
+    await world.inside("h1", "mv /usr/bin/ping.away /usr/bin/ping");
+    expect(told.warned.join()).toContain("not asked on h1: install iputils-ping there");
+  });
+
   test("knows its own hosts by the owner's file", async () => {
     await world.inside(
       "h1",

@@ -37,7 +37,7 @@ const rendered: Record<string, string> = {
   "admission.yaml": admissionConfig,
   "audit-policy.yaml": auditPolicy,
   "authentication.yaml": authenticationConfig,
-  "cni-bridge.json": cniConfig({ podRange: "10.244.11.0/24" }),
+  "cni-bridge.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1500 }),
   "cni-overlay.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1450 }),
   "containerd.toml": containerdConfig({
     pauseImage: "r:5000/pause@sha256:00",
@@ -45,7 +45,7 @@ const rendered: Record<string, string> = {
     container: false,
   }),
   "encryption.yaml": encryptionConfig("a2V5"),
-  "flannel-net-conf.json": flannelConfig("10.244.0.0/16"),
+  "flannel-net-conf.json": flannelConfig("10.244.0.0/16", 1500),
   "flanneld.service": flannelUnit("w1", "10.0.0.21"),
   "hosts.toml": hostsToml(
     { address: "r:5000", username: "u", password: "p" },

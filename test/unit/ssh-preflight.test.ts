@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parsePaths } from "../../components/ssh/path-mtu.ts";
 import { parseHostFacts, preflight } from "../../components/ssh/preflight.provider.ts";
 import type { Requirements } from "../../components/ssh/preflight.ts";
 import { type HostFacts, preflightProblems } from "../../components/ssh/preflight-problems.ts";
@@ -92,6 +93,29 @@ describe("preflight", () => {
     expect(paths({ clockSeconds: 8, clockUncertainty: 4 })).toEqual([]);
   });
 
+  test("names two hosts between which too little passes, once, with what would do", () => {
+    const packets = { bytes: 1500, least: 1330 };
+    const problems = (...ways: [string, string, number][]) =>
+      preflightProblems(
+        [],
+        { ...require, packets },
+        ways.map(([from, to, bytes]) => ({ from, to, bytes })),
+      );
+    expect(problems(["a", "b", 1500], ["b", "a", 1500])).toEqual([]);
+    const found = (bytes: number) => `between a and b at most ${bytes} bytes pass unfragmented, not 1500`;
+    const mend = "mend what carries less on the path between them";
+    expect(problems(["b", "a", 1450], ["a", "b", 1400])).toEqual([
+      { path: "hosts.b.mtu", found: found(1400), remedy: `give the site \`mtu: 1400\`, or ${mend}` },
+    ]);
+    expect(problems(["a", "b", 1329])).toEqual([
+      { path: "hosts.a.mtu", found: found(1329), remedy: `${mend}: 1330 is the least that serves` },
+    ]);
+    expect(problems(["a", "b", 0], ["a", "c", 1400]).map(({ found }) => found)).toEqual([
+      "between a and b no ping comes back, not even a small one",
+      "between a and c at most 1400 bytes pass unfragmented, not 1500",
+    ]);
+  });
+
   test("says what was found and what to do", () => {
     const [problem] = preflightProblems([{ ...fit, memoryMiB: 512 }], require);
     expect(problem).toEqual({
@@ -109,6 +133,14 @@ describe("preflight", () => {
       "hosts[1]",
     ]);
   });
+});
+
+test("what passes is read from what a host printed, also from one that cannot ask", () => {
+  expect(parsePaths("a", "b 1500\nc 0\n")).toEqual([
+    { from: "a", to: "b", bytes: 1500 },
+    { from: "a", to: "c", bytes: 0 },
+  ]);
+  expect(parsePaths("a", "missing\n")).toBeUndefined();
 });
 
 test("a host's facts are read from what it printed", () => {

@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { cniConfig, flannelConfig, flannelUnit, VXLAN_OVERHEAD } from "../../render/cni.ts";
+import { mtuInside } from "../../model/mtu.ts";
+import { cniConfig, flannelConfig, flannelUnit } from "../../render/cni.ts";
 import { kubeconfig } from "../../render/kubeconfig.ts";
 import { CNI_CONFIG, type PodNetwork, type PodNetworkArgs } from "./pod-network.ts";
 
 const FOLDER = "/etc/spillway/flannel";
 
 /** Mode `overlay` without policies: flanneld's tunnel leads to the pods of other nodes. */
-export function flannel({ cluster, network, identity, api }: PodNetworkArgs): PodNetwork {
+export function flannel({ cluster, network, identity, api, mtu }: PodNetworkArgs): PodNetwork {
   const client = identity.client("flannel", "spillway:flannel");
   const access = pulumi
     .all([identity.caCertificate, client.certificate, pulumi.secret(client.privateKey)])
@@ -17,8 +18,8 @@ export function flannel({ cluster, network, identity, api }: PodNetworkArgs): Po
     manifests,
     onNode: ({ host, address, podRange }) => ({
       files: {
-        [CNI_CONFIG]: { content: cniConfig({ podRange, mtu: 1500 - VXLAN_OVERHEAD }) },
-        [`${FOLDER}/net-conf.json`]: { content: flannelConfig(network.pods) },
+        [CNI_CONFIG]: { content: cniConfig({ podRange, mtu: mtuInside(mtu, ["vxlan"]) }) },
+        [`${FOLDER}/net-conf.json`]: { content: flannelConfig(network.pods, mtu) },
         [`${FOLDER}/kubeconfig`]: { content: access, mode: "0600" },
       },
       units: {

@@ -9,6 +9,8 @@ export interface PodNetworkArgs<N extends Network = Network> {
   cluster: string;
   network: N;
   identity: ClusterIdentity;
+  /** Largest packet that passes between hosts, in bytes. */
+  mtu: number;
   /** `https://NAME:PORT` of the API, as every host of the cluster resolves it. */
   api: string;
 }
