@@ -11,11 +11,15 @@ export type {
   UnderlayArgs,
   UnderlayNetworkArgs,
 } from "../model/network.ts";
+export type { Capacity, VolumeArgs } from "../model/store.ts";
 export type { Taint } from "../render/kubeadm.ts";
 export {
   KubernetesCluster,
   type KubernetesClusterArgs,
   type NodePoolArgs,
 } from "./cluster.ts";
+export { HostStore, type HostStoreArgs, HostVolume, type HostVolumeArgs } from "./host-store.ts";
 export { Registry, type RegistryArgs } from "./registry.ts";
 export { type BastionArgs, type HostArgs, Site, type SiteArgs, type SshArgs } from "./site.ts";
+export { Store, Volume, type VolumeAccess } from "./store.ts";
+export { VolumeMount, type VolumeMountArgs } from "./volume-mount.ts";

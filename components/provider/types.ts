@@ -11,6 +11,8 @@ import { keyPair } from "../secrets/key-pair.provider.ts";
 import { password } from "../secrets/password.provider.ts";
 import { hostState } from "../ssh/host-state.provider.ts";
 import { preflight } from "../ssh/preflight.provider.ts";
+import { directory } from "../store/directory.provider.ts";
+import { space } from "../store/space.provider.ts";
 
 /** Every resource type of the plugin. */
 export const resourceTypes = [
@@ -18,6 +20,7 @@ export const resourceTypes = [
   authority,
   certificate,
   controlPlaneMember,
+  directory,
   host,
   hostState,
   image,
@@ -26,5 +29,6 @@ export const resourceTypes = [
   network,
   password,
   preflight,
+  space,
   worker,
 ];

@@ -21,6 +21,7 @@ const free: Readonly<Record<string, string>> = {
   site: 'declare const site: import("spillway/onprem").Site;',
   registry: 'declare const registry: import("spillway/onprem").Registry;',
   cluster: 'declare const cluster: import("spillway/onprem").KubernetesCluster;',
+  store: 'declare const store: import("spillway/onprem").Store;',
   provider: 'declare const provider: import("@pulumi/kubernetes").Provider;',
 };
 

@@ -1,0 +1,117 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { exec } from "../../components/lab/control.ts";
+import { Stack } from "./stack.ts";
+
+const lab = "g-host-store";
+
+const program = (more = "") => `
+import * as pulumi from "@pulumi/pulumi";
+import { HostStore, Site, VolumeMount } from "spillway/lab";
+
+const config = new pulumi.Config();
+const site = new Site("${lab}", { hosts: ["w1", "w2"] });
+const store = new HostStore("scratch", { site, directories: { w1: "/srv/volumes" } });
+const volume = store.volume("data", { allowDataLoss: config.getBoolean("word") });
+new VolumeMount("data", { volume, host: "w1", path: "/srv/data" });
+${more}
+export const health = store.health;
+export const capacity = store.capacity;
+`;
+const second = `new VolumeMount("other", { volume: store.volume("other"), host: "w1", path: "/srv/other" });`;
+
+const stack = new Stack({ name: "g-host-store", program: program(second), labs: [lab] });
+const write = (text: string) => writeFileSync(join(stack.project, "index.ts"), text);
+const onHost = async (script: string) => (await exec(lab, "w1", ["sh", "-euc", script])).stdout.trim();
+
+beforeAll(async () => {
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+});
+
+afterAll(() => stack.remove());
+
+test("a volume is a directory of its host, mounted where it was said, and a second up changes nothing", async () => {
+  expect(await onHost("echo kept >/srv/data/file; cat /srv/volumes/data/file")).toBe("kept");
+  const { health, capacity } = await stack.outputs<{ health: string; capacity: Record<string, number> }>();
+  expect(health).toBe("HEALTH_OK");
+  expect(capacity.total).toBe(Number(await onHost("df -B1 --output=size /srv/volumes | tail -1")));
+  const preview = await stack.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+});
+
+test("what was changed behind its back is found by refresh and put right", async () => {
+  await onHost("chmod 0700 /srv/volumes/data; umount /srv/other; rmdir /srv/volumes/other");
+  const refresh = await stack.refresh();
+  expect(refresh.code, refresh.text).toBe(0);
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  expect(await onHost("stat -c %a /srv/volumes/data; cat /srv/data/file; ls /srv/volumes")).toBe(
+    "755\nkept\ndata\nother",
+  );
+  const preview = await stack.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+});
+
+test("a volume that leaves the program goes when it is empty, and stays when it holds data", async () => {
+  await onHost("echo precious >/srv/other/file");
+  write(program());
+  const refused = await stack.up();
+  expect(refused.code, refused.text).not.toBe(0);
+  expect(refused.text).toContain(
+    'HostStore "scratch", volume "other": allowDataLoss: /srv/volumes/other on host w1 holds data (1 entry at its top); move it away first',
+  );
+  expect(await onHost("cat /srv/volumes/other/file")).toBe("precious");
+  await onHost("rm /srv/volumes/other/file");
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  expect(await onHost("ls /srv/volumes")).toBe("data");
+});
+
+test("a directory with data that is nobody's volume is refused, and data of a lost state is found again", async () => {
+  await onHost("mkdir /srv/volumes/other; echo theirs >/srv/volumes/other/file");
+  write(program(second));
+  const refused = await stack.up();
+  expect(refused.code, refused.text).not.toBe(0);
+  expect(refused.text).toContain("/srv/volumes/other on host w1 holds data that is not this volume's");
+  await onHost("rm -r /srv/volumes/other");
+  write(program());
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+
+  const urn = /urn:\S+spillway:store:Directory::scratch-data-w1/.exec(
+    (await stack.run(["stack", "export"])).stdout,
+  )![0];
+  const forgotten = await stack.run(["state", "delete", urn, "--yes", "--target-dependents"]);
+  expect(forgotten.code, forgotten.text).toBe(0);
+  const again = await stack.up();
+  expect(again.code, again.text).toBe(0);
+  expect(await onHost("cat /srv/data/file")).toBe("kept");
+});
+
+test("destroy refuses with the reason and the word, and goes through once an up has recorded it", async () => {
+  const refused = await stack.destroy();
+  expect(refused.code, refused.text).not.toBe(0);
+  expect(refused.text).toContain("/srv/volumes/data on host w1 holds data");
+  expect(refused.text).toContain("allowDataLoss: true");
+  expect(await onHost("cat /srv/volumes/data/file")).toBe("kept");
+
+  const set = await stack.run(["config", "set", "word", "true"]);
+  expect(set.code, set.text).toBe(0);
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  expect(await onHost("cat /srv/data/file")).toBe("kept");
+  const only = readFileSync(join(stack.project, "index.ts"), "utf8").replace(
+    /^const (store|volume)[\s\S]*/m,
+    "",
+  );
+  write(only);
+  const gone = await stack.up();
+  expect(gone.code, gone.text).toBe(0);
+  expect(await onHost("ls -A /srv /var/lib/spillway 2>&1 || :")).toContain(
+    "/var/lib/spillway': No such file",
+  );
+  const destroy = await stack.destroy();
+  expect(destroy.code, destroy.text).toBe(0);
+});
