@@ -1,7 +1,7 @@
 import { Provider } from "@pulumi/kubernetes/provider.js";
 import * as pulumi from "@pulumi/pulumi";
 import { WebService } from "spillway/kubernetes";
-import { KubernetesCluster, Registry, Site } from "spillway/lab";
+import { KubernetesCluster, type Policies, Registry, Site } from "spillway/lab";
 
 const config = new pulumi.Config();
 
@@ -15,7 +15,10 @@ const cluster = new KubernetesCluster("local", {
   version: "1.36",
   controlPlane: ["cp1"],
   pools: { general: { hosts: ["w1", "w2"] } },
-  network: { mode: config.get<"bridge" | "overlay">("network") ?? "bridge" },
+  network: {
+    mode: config.get<"bridge" | "overlay">("network") ?? "bridge",
+    policies: config.get<Policies>("policies") ?? "enforced",
+  },
   registry: store,
 });
 

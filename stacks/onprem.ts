@@ -1,7 +1,7 @@
 import { Provider } from "@pulumi/kubernetes/provider.js";
 import * as pulumi from "@pulumi/pulumi";
 import { WebService } from "spillway/kubernetes";
-import { type HostArgs, KubernetesCluster, Registry, Site } from "spillway/onprem";
+import { type HostArgs, KubernetesCluster, type Policies, Registry, Site } from "spillway/onprem";
 
 const config = new pulumi.Config();
 
@@ -22,7 +22,10 @@ const cluster = new KubernetesCluster("onprem", {
   version: "1.36",
   controlPlane,
   pools: { general: { hosts: workers } },
-  network: { mode: config.get<"bridge" | "overlay">("network") ?? "overlay" },
+  network: {
+    mode: config.get<"bridge" | "overlay">("network") ?? "overlay",
+    policies: config.get<Policies>("policies") ?? "enforced",
+  },
   registry: store,
 });
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { CacheEntry } from "../local/cache.ts";
 import { run } from "../local/run.ts";
-import { findBuild, type GoModule, goBuild, goModules, requireGo } from "./go.ts";
+import { findBuild, type GoModule, goBuild, goModules, productsOf, requireGo } from "./go.ts";
 import type { ArtifactList, ImageArtifact } from "./list.ts";
 import { packImage } from "./pack.ts";
 import type { Artifacts, Binary, Image } from "./source.ts";
@@ -30,7 +30,7 @@ export async function build(list: ArtifactList, work: Work): Promise<Artifacts> 
 export async function requireTools(list: ArtifactList): Promise<void> {
   requireSameMachine(list);
   const missing: GoModule[] = [];
-  for (const module of wantedModules(list, namesOf(list))) {
+  for (const module of modulesOf(list)) {
     if (!(await findBuild(module, list.architecture))) missing.push(module);
   }
   const checks = missing.map((module) => () => requireGo(module));
@@ -58,8 +58,11 @@ function namesOf({ binaries, images }: ArtifactList): Set<string> {
   return new Set([...binaries.map(({ name }) => name), ...images.flatMap(({ binaries }) => binaries)]);
 }
 
+/** The modules that a list needs, and no others. */
+export const modulesOf = (list: ArtifactList): GoModule[] => wantedModules(list, namesOf(list));
+
 function wantedModules({ versions }: ArtifactList, wanted: ReadonlySet<string>): GoModule[] {
-  return goModules(versions).filter(({ programs }) => Object.keys(programs).some((name) => wanted.has(name)));
+  return goModules(versions).filter((module) => productsOf(module).some((name) => wanted.has(name)));
 }
 
 /** One after the other: each build keeps all cores busy, and its memory is large. */
@@ -76,7 +79,7 @@ async function buildPrograms(
 }
 
 function programsOf(module: GoModule, { folder, files }: CacheEntry): Record<string, Binary> {
-  const names = Object.keys(module.programs);
+  const names = productsOf(module);
   return Object.fromEntries(
     names.map((name) => [name, { path: join(folder, name), sha256: files[name]!, version: module.version }]),
   );

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CacheEntry, entryName, sha256Of } from "../local/cache.ts";
 import * as local from "../local/go.ts";
-import { run } from "../local/run.ts";
+import { output, run } from "../local/run.ts";
 import { cached, findEntry } from "./cache.ts";
 import type { Architecture, Versions } from "./list.ts";
+import { packFolder } from "./pack-folder.ts";
 import { timed, type Work } from "./work.ts";
 
 /** Programs that one Go module, pinned by its go.sum, builds. */
@@ -18,6 +19,19 @@ export interface GoModule {
   ldflags: string;
   /** Needs a C compiler. @default false */
   cgo?: boolean;
+  /** Build tags. @default none */
+  tags?: string[];
+  /** Archives of the module's own folders, such as sources that are compiled on hosts. @default none */
+  folders?: Record<string, ModuleFolder>;
+}
+
+/** A folder in the source of a module, packed as a `.tar.gz`. */
+export interface ModuleFolder {
+  /** Path of the module that it is in. */
+  module: string;
+  folder: string;
+  /** Folders in it that are left out. */
+  without: string[];
 }
 
 /** The same from `components/artifacts/` and from `dist/artifacts/`; the package ships the folder. */
@@ -62,6 +76,21 @@ export function goModules(versions: Versions): GoModule[] {
       ldflags: `${stripped} -X github.com/flannel-io/flannel/pkg/version.Version=v${versions.flannel}`,
       cgo: true,
     },
+    {
+      name: "cilium",
+      version: versions.cilium,
+      programs: {
+        "cilium-agent": "github.com/cilium/cilium/daemon",
+        "cilium-cni": "github.com/cilium/cilium/plugins/cilium-cni",
+        "cilium-operator": "github.com/cilium/cilium/operator",
+      },
+      // Without a cloud's: addresses of pods come from Kubernetes.
+      tags: ["ipam_provider_operator"],
+      ldflags: `${stripped} -X 'github.com/cilium/cilium/pkg/version.ciliumVersion=${versions.cilium} built 1970-01-01T00:00:00Z'`,
+      folders: {
+        "cilium-bpf.tar.gz": { module: "github.com/cilium/cilium", folder: "bpf", without: ["tests"] },
+      },
+    },
     { name: "pause", version: versions.pause, programs: { pause: "." }, ldflags: stripped },
     { name: "hello", version: versions.hello, programs: { hello: "." }, ldflags: stripped },
   ];
@@ -89,6 +118,7 @@ export async function goEntryName(module: GoModule, architecture: Architecture):
     await moduleFiles(module),
     buildArguments(module),
     architecture,
+    ...(module.folders ? [module.folders] : []),
   ]);
 }
 
@@ -109,7 +139,7 @@ export async function goBuild(module: GoModule, architecture: Architecture, work
   return cached(await goEntryName(module, architecture), work, async (folder) => {
     const cwd = join(modulesFolder, module.name);
     await requireGo(module);
-    const names = Object.keys(module.programs).join(", ");
+    const names = productsOf(module).join(", ");
     // Within the draft, so that a build that is cut leaves nothing elsewhere.
     const scratch = join(folder, "scratch");
     await mkdir(scratch);
@@ -124,9 +154,25 @@ export async function goBuild(module: GoModule, architecture: Architecture, work
           timeoutSeconds: 0,
         });
       }
+      for (const [archive, { module: path, folder: part, without }] of Object.entries(module.folders ?? {})) {
+        const source = join(await sourceOf(path, module, architecture), part);
+        await packFolder(source, join(folder, archive), without, work);
+      }
     });
     await rm(scratch, { recursive: true });
   });
+}
+
+/** Names of all that a module gives: programs and archives. */
+export function productsOf({ programs, folders = {} }: GoModule): string[] {
+  return [...Object.keys(programs), ...Object.keys(folders)];
+}
+
+/** Where the source of a module, or of one that it needs, lies here. */
+async function sourceOf(path: string, module: GoModule, architecture: Architecture): Promise<string> {
+  const cwd = join(modulesFolder, module.name);
+  const env = goEnvironment(module, architecture);
+  return output(["go", "list", "-m", "-f", "{{.Dir}}", path], { cwd, env });
 }
 
 /** `-o folder/` names a program after its package; where that is not its name, it is built by itself. */
@@ -140,7 +186,8 @@ function invocations(module: GoModule): { output: string; packages: string[] }[]
 
 /** `-buildvcs=false`: the commit of the repository around the module is no part of the program. */
 function buildArguments(module: GoModule): string[] {
-  return ["-trimpath", "-buildvcs=false", "-ldflags", module.ldflags];
+  const tags = module.tags ? ["-tags", module.tags.join(",")] : [];
+  return ["-trimpath", "-buildvcs=false", ...tags, "-ldflags", module.ldflags];
 }
 
 function goEnvironment(module: GoModule, architecture: Architecture): Record<string, string> {

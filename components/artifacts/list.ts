@@ -1,4 +1,4 @@
-import type { NetworkMode } from "../model/network.ts";
+import { DEFAULT_POLICIES, type NetworkMode, type Policies } from "../model/network.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 
 /** A processor architecture in Go's and OCI's words. */
@@ -8,8 +8,10 @@ export type Architecture = "amd64" | "arm64";
 export interface ArtifactRequest {
   /** Kubernetes version: a supported minor such as `1.36`, or its patch such as `1.36.3`. */
   kubernetes: string;
-  /** How containers talk; `overlay` adds flanneld. @default bridge */
+  /** How containers talk. @default bridge */
   network?: NetworkMode;
+  /** Enforced ones add Cilium; without them `overlay` adds flanneld. @default as a cluster's network */
+  policies?: Policies;
   /** Architecture of the hosts. @default amd64 */
   architecture?: Architecture;
 }
@@ -22,6 +24,7 @@ export interface Versions {
   /** The one that kubeadm of this version pulls; it cannot be told another. */
   pause: string;
   flannel: string;
+  cilium: string;
   /** The sample workload of this library. */
   hello: string;
 }
@@ -34,20 +37,31 @@ export const supportedVersions: Readonly<Record<string, Versions>> = {
     coredns: "1.12.4",
     pause: "3.10.2",
     flannel: "0.26.7",
+    cilium: "1.18.2",
     hello: "1.0.0",
   },
 };
 
-/** A program that runs on hosts. */
+/** Something that hosts get as one file: a program, or an archive of sources that are compiled there. */
 export interface BinaryArtifact {
   name: string;
   version: string;
-  /** Where its makers publish it. */
-  url: string;
+  /** Where its makers publish it. @default in an image only */
+  url?: string;
+  /** Where in an image its makers publish it. @default not in one */
+  inside?: ImagePath;
   /** Where its makers publish its SHA-256. @default they publish none */
   checksumUrl?: string;
   /** Path below a mirror's folder; `.sha256` beside it holds the checksum. */
   mirrorPath: string;
+}
+
+/** A file in an image, or a folder, of which a `.tar.gz` is made. */
+export interface ImagePath {
+  /** Reference at its makers' registry. */
+  image: string;
+  /** Absolute path inside. */
+  path: string;
 }
 
 /** A container image. */
@@ -91,6 +105,8 @@ export interface UpstreamHosts {
   etcd: string;
   /** @default docker.io/coredns/coredns */
   coredns: string;
+  /** Registry and path of Cilium's images, which hold its programs. @default quay.io/cilium */
+  cilium: string;
 }
 
 /** The makers' own hosts. */
@@ -100,6 +116,7 @@ export const upstreamHosts: Readonly<UpstreamHosts> = {
   images: "registry.k8s.io",
   etcd: "gcr.io/etcd-development/etcd",
   coredns: "docker.io/coredns/coredns",
+  cilium: "quay.io/cilium",
 };
 
 /** Debian packages that every Kubernetes host needs. */
@@ -133,10 +150,32 @@ const iptablesPackages = [
   "libxtables12",
 ];
 
-/** Programs that a network adds to each host. @default no artifacts are known for the mode */
-const NETWORK_PROGRAMS: Partial<Record<NetworkMode, (typeof flanneld)[]>> = {
-  bridge: [],
-  overlay: [flanneld],
+/** What carries pods' packets, as far as artifacts go. */
+interface Carrier {
+  binaries: ((versions: Versions, architecture: Architecture, from: UpstreamHosts) => BinaryArtifact)[];
+  packages: string[];
+  /** Cilium does kube-proxy's work. */
+  kubeProxy: boolean;
+}
+
+const HOST_ROUTES: Carrier = { binaries: [], packages: [], kubeProxy: true };
+const FLANNEL: Carrier = { binaries: [flanneld], packages: [], kubeProxy: true };
+const CILIUM: Carrier = {
+  binaries: [
+    ciliumFile("cilium-agent", "cilium", "/usr/bin/cilium-agent"),
+    ciliumFile("cilium-bpf.tar.gz", "cilium", "/var/lib/cilium/bpf"),
+    ciliumFile("cilium-cni", "cilium", "/opt/cni/bin/cilium-cni"),
+    ciliumFile("cilium-operator", "operator-generic", "/usr/bin/cilium-operator-generic"),
+  ],
+  // Its agent compiles what it gives the kernel for each host.
+  packages: ["clang-19"],
+  kubeProxy: false,
+};
+
+/** By mode. @default no artifacts are known for the mode */
+const CARRIERS: Partial<Record<NetworkMode, Record<Policies, Carrier>>> = {
+  bridge: { enforced: CILIUM, unenforced: HOST_ROUTES },
+  overlay: { enforced: CILIUM, unenforced: FLANNEL },
 };
 
 /** Versions for a request, or `undefined` when it is not supported. */
@@ -150,7 +189,7 @@ export function versionsFor(kubernetes: string): Versions | undefined {
 /** Everything wrong with a request. */
 export function requestProblems(request: Partial<ArtifactRequest>): Problem[] {
   const problems: Problem[] = [];
-  const { kubernetes, network = "bridge", architecture = "amd64" } = request;
+  const { kubernetes, network = "bridge", policies = DEFAULT_POLICIES, architecture = "amd64" } = request;
   if (typeof kubernetes !== "string" || versionsFor(kubernetes) === undefined) {
     const supported = Object.entries(supportedVersions).map(
       ([minor, { kubernetes }]) => `${minor} (${kubernetes})`,
@@ -161,11 +200,18 @@ export function requestProblems(request: Partial<ArtifactRequest>): Problem[] {
       remedy: `give one of ${supported.join(", ")}`,
     });
   }
-  if (!Object.hasOwn(NETWORK_PROGRAMS, network)) {
+  if (!Object.hasOwn(CARRIERS, network)) {
     problems.push({
       path: "network",
       found: `${JSON.stringify(network)} is not a network that artifacts are known for`,
-      remedy: `give ${Object.keys(NETWORK_PROGRAMS).join(" or ")}`,
+      remedy: `give ${Object.keys(CARRIERS).join(" or ")}`,
+    });
+  }
+  if (!["enforced", "unenforced"].includes(policies)) {
+    problems.push({
+      path: "policies",
+      found: `${JSON.stringify(policies)} is neither`,
+      remedy: "give enforced or unenforced",
     });
   }
   if (!["amd64", "arm64"].includes(architecture)) {
@@ -191,10 +237,15 @@ export function artifactList(request: ArtifactRequest, hosts: Partial<UpstreamHo
   const binaries = ["kubeadm", "kubectl", "kubelet"].map((name) =>
     kubernetesBinary(name, versions, architecture, from),
   );
-  for (const program of NETWORK_PROGRAMS[request.network ?? "bridge"]!) {
-    binaries.push(program(versions, architecture, from));
-  }
-  return { versions, architecture, binaries, packages: [...hostPackages], images: images(versions, from) };
+  const carrier = CARRIERS[request.network ?? "bridge"]![request.policies ?? DEFAULT_POLICIES];
+  binaries.push(...carrier.binaries.map((binary) => binary(versions, architecture, from)));
+  return {
+    versions,
+    architecture,
+    binaries,
+    packages: [...hostPackages, ...carrier.packages],
+    images: images(versions, from).filter(({ name }) => name !== "kube-proxy" || carrier.kubeProxy),
+  };
 }
 
 function kubernetesBinary(
@@ -222,6 +273,15 @@ function flanneld(versions: Versions, architecture: Architecture, from: Upstream
     url: `${from.flannel}/v${version}/flanneld-${architecture}`,
     mirrorPath: `flannel/v${version}/linux/${architecture}/flanneld`,
   };
+}
+
+function ciliumFile(name: string, image: string, path: string): Carrier["binaries"][number] {
+  return ({ cilium: version }, architecture, { cilium }) => ({
+    name,
+    version,
+    inside: { image: `${cilium}/${image}:v${version}`, path },
+    mirrorPath: `cilium/v${version}/linux/${architecture}/${name}`,
+  });
 }
 
 function images(versions: Versions, from: UpstreamHosts): ImageArtifact[] {
@@ -286,7 +346,10 @@ function images(versions: Versions, from: UpstreamHosts): ImageArtifact[] {
 export function describeList(list: ArtifactList): string {
   const lines = [
     `Kubernetes ${list.versions.kubernetes} on ${list.architecture}`,
-    ...list.binaries.map(({ name, version, url }) => `binary   ${name} ${version}  ${url}`),
+    ...list.binaries.map(
+      ({ name, version, url, inside }) =>
+        `binary   ${name} ${version}  ${url ?? `${inside?.path} in ${inside?.image}`}`,
+    ),
     ...list.packages.map((name) => `package  ${name}`),
     ...list.images.map(
       ({ repository, tag, upstream }) =>

@@ -45,6 +45,13 @@ export async function copyImage(
   });
 }
 
+/** Copies an image of a public registry into an OCI layout, under the name `image`. */
+export async function pullImage(reference: string, layout: string, signal: AbortSignal): Promise<void> {
+  const flags = ["--quiet", "--retry-times", "2"];
+  const copy = ["skopeo", "copy", ...flags, `docker://${reference}`, `oci:${layout}:image`];
+  await run(copy, { signal, timeoutSeconds: copySeconds });
+}
+
 /**
  * Digest of the image for one architecture that a reference names; of a list of images, the one
  * for Linux on that architecture.

@@ -1,5 +1,6 @@
 import { buildImages } from "./built.ts";
 import { type Download, download } from "./download.ts";
+import { takeOut } from "./image-files.ts";
 import type { ArtifactList, ImageArtifact } from "./list.ts";
 import { resolveDigest } from "./skopeo.ts";
 import type { Artifacts, Binary, Image } from "./source.ts";
@@ -12,9 +13,13 @@ import { settled, timed, type Work } from "./work.ts";
 export async function fetchUpstream(list: ArtifactList, work: Work): Promise<Artifacts> {
   const published = list.images.filter(({ upstream }) => upstream !== undefined);
   const own = list.images.filter(({ upstream }) => upstream === undefined);
-  const binaries = await downloadAll(list.binaries, work);
+  const binaries = { ...(await downloadAll(downloads(list), work)), ...(await takeOut(list, work)) };
   const images = await pinAll(list, published, ({ upstream }) => upstream!, undefined, work);
   return { binaries, images: { ...images, ...(await buildImages(list, own, work)) } };
+}
+
+function downloads({ binaries }: ArtifactList): Download[] {
+  return binaries.flatMap(({ url, ...rest }) => (url === undefined ? [] : [{ ...rest, url }]));
 }
 
 /** Downloads programs side by side. */

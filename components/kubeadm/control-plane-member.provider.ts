@@ -3,6 +3,7 @@ import { Refusal } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
+import { goneManifests } from "../render/manifests.ts";
 import { onHost, type Session } from "../ssh/session.ts";
 import { askControlPlane, drain, forget, joinToken, mustBeReached } from "./control-plane.ts";
 import {
@@ -20,10 +21,10 @@ import {
   type Role,
   refuseSecondSelf,
   SETTLE,
-  START_OVERLAY,
   self,
   settling,
 } from "./node.ts";
+import { START_POD_NETWORK } from "./pod-network.ts";
 import { type EtcdMember, removalProblem } from "./quorum.ts";
 
 /** The cluster's authorities and signing keys, PEM; they come from the state, so that every member is alike. */
@@ -48,7 +49,7 @@ export interface ControlPlaneMemberInputs extends NodeInputs {
   /** Secret. */
   keys: ClusterKeys;
   /** Images by digest of what kubeadm itself can only name by tag. */
-  images: { coredns: string; kubeProxy: string };
+  images: { coredns: string; kubeProxy?: string };
   /** What belongs to the cluster itself, such as the rights of the pod network; YAML. */
   manifests: string;
 }
@@ -86,7 +87,7 @@ ${RESET}
 fi
 ${KEYS}
 systemctl enable kubelet >&2
-${START_OVERLAY}
+${START_POD_NETWORK}
 if [ "$ROLE" = init ]; then
   kubeadm init --config "$CONFIG" --skip-token-print --ignore-preflight-errors "$IGNORE" >&2
 else
@@ -96,8 +97,15 @@ printf %s "$SELF at $ADDRESS" >"$marker"
 `;
 
 const FURNISH = `${PRELUDE}${AWAIT_NODE}
-[ ! -s "$MANIFESTS" ] || kubectl apply --server-side --force-conflicts --field-manager=spillway -f "$MANIFESTS" >&2
-kubectl -n kube-system set image daemonset/kube-proxy kube-proxy="$KUBE_PROXY" >&2
+[ ! -s "$GONE" ] || kubectl --request-timeout=30s delete --ignore-not-found -f "$GONE" >&2
+# Kinds that a daemon of the network brings come a little after it.
+end=$(($(date +%s) + 150))
+until [ ! -s "$MANIFESTS" ] ||
+  kubectl --request-timeout=30s apply --server-side --force-conflicts --field-manager=spillway -f "$MANIFESTS" >&2; do
+  [ "$(date +%s)" -lt "$end" ] || exit 1
+  sleep 2
+done
+[ -z "$KUBE_PROXY" ] || kubectl -n kube-system set image daemonset/kube-proxy kube-proxy="$KUBE_PROXY" >&2
 kubectl -n kube-system set image deployment/coredns coredns="$COREDNS" >&2
 ${SETTLE}
 # kubeadm's own marks, which a node that was deleted comes back without.
@@ -290,10 +298,10 @@ function furnish(inputs: ControlPlaneMemberInputs, before = inputs) {
       ...identity(inputs),
       ...settling(inputs, before),
       COREDNS: inputs.images.coredns,
-      KUBE_PROXY: inputs.images.kubeProxy,
+      KUBE_PROXY: inputs.images.kubeProxy ?? "",
     },
-    secretFiles: { MANIFESTS: inputs.manifests },
-    timeoutSeconds: 300,
+    files: { MANIFESTS: inputs.manifests, GONE: goneManifests(before.manifests, inputs.manifests) },
+    timeoutSeconds: 480,
   };
 }
 

@@ -5,6 +5,7 @@ import type { NodeSettings, Taint } from "../render/kubeadm.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
 import { END_STEP } from "../ssh/step.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
+import { STOP_POD_NETWORK } from "./pod-network.ts";
 
 /** What every node of a cluster is made from, whatever its role. */
 export interface NodeInputs {
@@ -143,25 +144,13 @@ done
 `;
 
 /** Behind RESET, when the host leaves for good: rules, interfaces and images of the cluster. */
-export const LEAVE = `${RESET}
-# It would put its rules back as long as it runs.
-systemctl stop flanneld 2>/dev/null || :
-for tool in iptables ip6tables; do
-  command -v $tool-save >/dev/null || continue
-  $tool-save 2>/dev/null | grep -Ev '(KUBE-|CNI-|FLANNEL)' | $tool-restore 2>/dev/null || :
-done
-for link in cni0 flannel.1; do ip link delete $link 2>/dev/null || :; done
+export const LEAVE = `${RESET}${STOP_POD_NETWORK}
 if command -v ctr >/dev/null && systemctl -q is-active containerd; then
   ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm >/dev/null || :
 fi
 for folder in /var/lib/etcd /var/lib/kubelet; do rmdir "$folder" 2>/dev/null || :; done
 rm -f /var/lib/spillway/owner /var/lib/spillway/cluster
 rmdir /var/lib/spillway 2>/dev/null || :
-`;
-
-/** Before a join or init: the overlay's daemon, which LEAVE may have stopped. */
-export const START_OVERLAY = `
-if [ -e /etc/systemd/system/flanneld.service ]; then systemctl start flanneld; fi
 `;
 
 /**
@@ -184,7 +173,16 @@ fi
 for taint in $TAINTS; do kubectl --request-timeout=30s taint node "$NODE" "$taint" --overwrite >&2; done
 for taint in $GONE_TAINTS; do kubectl --request-timeout=30s taint node "$NODE" "$taint-" >&2 || :; done
 kubectl --request-timeout=30s patch node "$NODE" --type=merge -p "$PATCH" >&2
-kubectl wait --for=condition=Ready "node/$NODE" --timeout=180s >&2
+# In short turns: an API that goes away under a wait is not noticed by it.
+end=$(($(date +%s) + 150))
+until kubectl wait --for=condition=Ready "node/$NODE" --timeout=20s >&2; do
+  if [ "$(date +%s)" -ge "$end" ]; then
+    kubectl --request-timeout=10s get node "$NODE" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].message}' >&2 || :
+    echo "; the node $NODE did not become ready in 150 s: see journalctl -u kubelet and of its network's daemon on it, then run again" >&2
+    exit 1
+  fi
+  sleep 1
+done
 `;
 
 /** The values of SETTLE: what the program says of a node; labels and taints that went are taken off. */

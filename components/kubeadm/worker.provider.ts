@@ -20,10 +20,10 @@ import {
   type Role,
   refuseSecondSelf,
   SETTLE,
-  START_OVERLAY,
   self,
   settling,
 } from "./node.ts";
+import { START_POD_NETWORK } from "./pod-network.ts";
 
 export interface WorkerInputs extends NodeInputs {
   /** Every member of the control plane, by name: whichever answers is asked. */
@@ -48,7 +48,7 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet
 ${RESET}
 fi
 systemctl enable kubelet >&2
-${START_OVERLAY}
+${START_POD_NETWORK}
 kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
 printf %s "$SELF at $ADDRESS" >"$marker"
 `;
@@ -145,7 +145,7 @@ async function settle(
     name: `settle ${inputs.node.name}`,
     text: `${PRELUDE}${AWAIT_NODE}${SETTLE}`,
     values,
-    timeoutSeconds: 240,
+    timeoutSeconds: 300,
   };
   context.progress(`${inputs.node.name}: waiting until the node is ready`);
   await onHost(live, context, (session) => session.run(script, context));

@@ -37,9 +37,8 @@ const podSecurity = Object.fromEntries(
  *
  * Closed by default: Pod Security `restricted`, no root, nothing to write but `/tmp`, no API token,
  * and no traffic but to its port. What it must reach itself, DNS included, takes a `NetworkPolicy`
- * of your own in its namespace. **Limit:** network policies are enforced by the cluster's network
- * plugin; Cilium and Calico do, the plain `bridge` and Flannel plugins do not: there they are
- * accepted and have no effect.
+ * of your own in its namespace. **Limit:** the cluster's network enforces policies; one whose program
+ * says `policies: "unenforced"` accepts them, and they have no effect.
  *
  * @throws Refusal with every problem of the arguments, before any resource exists.
  * @example

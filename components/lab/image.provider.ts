@@ -17,6 +17,8 @@ export const labPackages: readonly string[] = [
   "kmod",
   "iptables",
   "iputils-ping",
+  // Cilium's agent compiles with it.
+  "clang-19",
 ];
 
 /** The root file system that lab hosts start from. */

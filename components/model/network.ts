@@ -80,11 +80,14 @@ export type Network = Required<NetworkRanges> &
     | { mode: "underlay"; underlay: UnderlayArgs }
   );
 
+/** Of a network that says nothing of policies. */
+export const DEFAULT_POLICIES: Policies = "enforced";
+
 /** Fills in the defaults. */
 export function networkOf(args: NetworkArgs = { mode: "bridge" }): Network {
   const ranges = { pods: "10.244.0.0/16", services: "10.96.0.0/16" };
   return isClusterNetwork(args)
-    ? { ...ranges, ...args, policies: args.policies ?? "unenforced" }
+    ? { ...ranges, ...args, policies: args.policies ?? DEFAULT_POLICIES }
     : { ...ranges, ...args };
 }
 
@@ -93,9 +96,10 @@ const isClusterNetwork = (args: NetworkArgs): args is ClusterNetworkArgs =>
 
 /** What a network says that nodes were once told and cannot be told again, by argument. */
 export function networkFacts(network: Network): Record<string, string> {
+  // One fact, since clusters that were made before there was a choice know the mode only: theirs are unenforced.
+  const enforced = "policies" in network && network.policies === "enforced";
   return {
-    "network.mode": network.mode,
-    ...("policies" in network ? { "network.policies": network.policies } : {}),
+    "network.mode": enforced ? `${network.mode}, policies enforced` : network.mode,
     "network.pods": network.pods,
     "network.services": network.services,
   };

@@ -1,16 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { ArtifactList } from "../artifacts/list.ts";
 import type { Artifacts, Image } from "../artifacts/resources.ts";
 import type { Registry } from "./registry.ts";
-
-const PLATFORM = [
-  "coredns",
-  "etcd",
-  "kube-apiserver",
-  "kube-controller-manager",
-  "kube-proxy",
-  "kube-scheduler",
-  "pause",
-];
 
 /** The platform's own images in the site's registry. */
 export class ClusterImages extends pulumi.ComponentResource {
@@ -19,11 +10,13 @@ export class ClusterImages extends pulumi.ComponentResource {
   constructor(
     name: string,
     registry: Registry,
+    list: ArtifactList,
     artifacts: Artifacts,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("spillway:onprem:ClusterImages", name, {}, opts);
-    const images = PLATFORM.map((image) => {
+    const platform = list.images.map(({ name }) => name).filter((image) => image !== "hello");
+    const images = platform.map((image) => {
       const source = artifacts.images.apply((all) => all[image]!);
       return [image, registry.image(`${name}-${image}`, source, { parent: this })] as const;
     });

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type ArtifactList, artifactList, describeList } from "../artifacts/list.ts";
+import { type ArtifactList, type ArtifactRequest, artifactList, describeList } from "../artifacts/list.ts";
 import { Artifacts } from "../artifacts/resources.ts";
 import type { Image, Source } from "../artifacts/source.ts";
 import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
@@ -97,11 +97,11 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     this.#plan = addressPlan({ ...this.#network, site: args.site.range, hosts: this.#addresses() });
     this.endpoint = `${name}.${args.site.siteName}.internal:${this.#args.apiPort}`;
     this.registry = args.registry;
-    this.artifactList = artifactList({ kubernetes: args.version, network: this.#network.mode });
+    this.artifactList = artifactList(this.#artifactRequest(args.version));
 
     const preflight = this.#preflight();
     const artifacts = this.#artifacts(args.artifacts);
-    const images = new ClusterImages(name, args.registry, artifacts, { parent: this });
+    const images = new ClusterImages(name, args.registry, this.artifactList, artifacts, { parent: this });
     const identity = new ClusterIdentity(name, { parent: this });
     const podNetwork = this.#podNetwork(identity);
     const states = this.#nodeStates({ identity, artifacts, images, podNetwork }, preflight);
@@ -163,9 +163,17 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     };
   }
 
+  #artifactRequest(kubernetes: string): ArtifactRequest {
+    const network = this.#network;
+    return {
+      kubernetes,
+      network: network.mode,
+      ...("policies" in network && { policies: network.policies }),
+    };
+  }
+
   #artifacts(source: Source | undefined): Artifacts {
-    const kubernetes = this.artifactList.versions.kubernetes;
-    const inputs = { kubernetes, network: this.#network.mode, source };
+    const inputs = { ...this.#artifactRequest(this.artifactList.versions.kubernetes), source };
     // Building all of it takes minutes on a small computer.
     const opts = { parent: this, customTimeouts: { create: "60m" } };
     return new Artifacts(`${this.#name}-artifacts`, inputs, opts);
@@ -176,6 +184,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     return podNetworkOf({
       cluster: this.#name,
       network: this.#network,
+      workers: Object.keys(this.#args.pools).length > 0,
       identity,
       api,
       mtu: this.#args.site.mtu,
@@ -216,7 +225,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   #controlPlane(
     identity: ClusterIdentity,
     images: ClusterImages,
-    { manifests }: PodNetwork,
+    podNetwork: PodNetwork,
     states: Record<string, HostState>,
   ): ControlPlaneMember[] {
     const { site, controlPlane } = this.#args;
@@ -227,11 +236,14 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       const inputs = {
         ...this.#nodeInputs(host, identity, [CONTROL_PLANE_TAINT], {}),
         peers: this.#connections(peers),
-        initConfig: this.#initConfig(host),
+        initConfig: this.#initConfig(host, podNetwork),
         apiPort: this.#args.apiPort,
         keys: identity.keys,
-        images: { coredns: images.reference("coredns"), kubeProxy: images.reference("kube-proxy") },
-        manifests,
+        images: {
+          coredns: images.reference("coredns"),
+          ...(podNetwork.kubeProxy && { kubeProxy: images.reference("kube-proxy") }),
+        },
+        manifests: podNetwork.manifests,
         connection: site.connection(host),
       };
       const dependsOn = [states[host]!, ...(previous ? [previous] : [])];
@@ -280,7 +292,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     return { name: host, address: this.#addresses()[host]!, taints };
   }
 
-  #initConfig(host: string): string {
+  #initConfig(host: string, { kubeProxy }: PodNetwork): string {
     const { site, registry, apiPort } = this.#args;
     const { versions, images } = this.artifactList;
     const tag = (name: string) => images.find((image) => image.name === name)!.tag;
@@ -294,6 +306,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       imageRepository: registry.address,
       tags: { etcd: tag("etcd"), coredns: tag("coredns") },
       container: site.hosts[host]!.container ?? false,
+      kubeProxy,
     };
     return initConfig(settings, this.#node(host, [CONTROL_PLANE_TAINT]));
   }

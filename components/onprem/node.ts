@@ -42,7 +42,7 @@ export function nodeState(
   parts: NodeParts,
   opts: pulumi.CustomResourceOptions,
 ): HostState {
-  const { files, units, programs = [], modules = [] } = parts.podNetwork.onNode(node);
+  const { files, directories = {}, units, programs = {}, modules = [] } = parts.podNetwork.onNode(node);
   return new HostState(
     `${cluster}-${node.host}-state`,
     {
@@ -52,12 +52,13 @@ export function nodeState(
       modules: node.container ? [] : ["overlay", "br_netfilter", ...modules],
       sysctls: { "net.ipv4.ip_forward": "1", ...(node.container ? {} : MACHINE_SYSCTLS) },
       hosts: { [node.endpointName]: node.endpointAddresses },
+      directories,
       files: {
         ...runtimeFiles(node, parts),
         ...files,
         ...(node.controlPlane ? controlPlaneFiles(parts) : {}),
       },
-      uploads: uploads(["kubeadm", "kubectl", "kubelet", ...programs], parts.artifacts),
+      uploads: uploads({ ...PROGRAMS, ...programs }, parts.artifacts),
       units: {
         "containerd.service": { enabled: true, running: true, restartOn: [CONTAINERD_CONFIG] },
         "kubelet.service": { content: kubeletUnit, enabled: true, restartOn: ["/usr/local/bin/kubelet"] },
@@ -117,10 +118,14 @@ function controlPlaneFiles({ identity, images }: NodeParts): Files {
   };
 }
 
-function uploads(names: string[], artifacts: Artifacts) {
-  const entries = names.map((name) => {
+const PROGRAMS = Object.fromEntries(
+  ["kubeadm", "kubectl", "kubelet"].map((name) => [`/usr/local/bin/${name}`, name]),
+);
+
+function uploads(programs: Record<string, string>, artifacts: Artifacts) {
+  const entries = Object.entries(programs).map(([place, name]) => {
     const { path, sha256 } = artifacts.binaries.apply((binaries) => binaries[name]!);
-    return [`/usr/local/bin/${name}`, { source: path, sha256, mode: "0755" }] as const;
+    return [place, { source: path, sha256, mode: "0755" }] as const;
   });
   return Object.fromEntries(entries);
 }

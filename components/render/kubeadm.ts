@@ -17,6 +17,8 @@ export interface ClusterSettings {
   tags: { etcd: string; coredns: string };
   /** The hosts are containers themselves (a lab). */
   container: boolean;
+  /** kube-proxy runs on every node; without it, the pod network does its work. */
+  kubeProxy: boolean;
 }
 
 /** One member: a control plane host or a worker. */
@@ -74,7 +76,7 @@ export function initConfig(cluster: ClusterSettings, node: NodeSettings): string
     },
     clusterConfiguration(cluster),
     kubeletConfiguration(cluster),
-    kubeProxyConfiguration(cluster),
+    ...(cluster.kubeProxy ? [kubeProxyConfiguration(cluster)] : []),
   );
 }
 
@@ -148,6 +150,7 @@ function clusterConfiguration(cluster: ClusterSettings): object {
     },
     etcd: { local: { imageRepository: cluster.imageRepository, imageTag: cluster.tags.etcd } },
     dns: { imageRepository: cluster.imageRepository, imageTag: cluster.tags.coredns },
+    ...(cluster.kubeProxy ? {} : { proxy: { disabled: true } }),
     apiServer: {
       certSANs: [cluster.endpoint],
       extraArgs: args({

@@ -7,10 +7,12 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ArtifactsOutputs, artifacts } from "../../components/artifacts/artifacts.provider.ts";
+import { modulesOf } from "../../components/artifacts/built.ts";
 import { findBuild, goBuild, goModules } from "../../components/artifacts/go.ts";
 import { type ImageInputs, image } from "../../components/artifacts/image.provider.ts";
+import { takeOut } from "../../components/artifacts/image-files.ts";
 import { artifactList } from "../../components/artifacts/list.ts";
-import { packImage } from "../../components/artifacts/pack.ts";
+import { layoutDigest, packImage } from "../../components/artifacts/pack.ts";
 import { manifestDigest } from "../../components/artifacts/registry.ts";
 import type { MirrorSource } from "../../components/artifacts/source.ts";
 import { sha256Of } from "../../components/local/cache.ts";
@@ -32,7 +34,12 @@ const context: Context & { shown: string[] } = {
   signal: new AbortController().signal,
   timeoutSeconds: 0,
 };
-const request = { kubernetes: "1.36", network: "overlay", architecture: "amd64" } as const;
+const request = {
+  kubernetes: "1.36",
+  network: "overlay",
+  policies: "unenforced",
+  architecture: "amd64",
+} as const;
 const list = artifactList(request);
 
 let folder: string;
@@ -44,7 +51,7 @@ const programs: Record<string, { path: string; sha256: string }> = {};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "artifacts-lab-"));
   built = (await artifacts.create(context, { ...request, source: { kind: "built" } })).outputs;
-  for (const module of goModules(list.versions)) {
+  for (const module of modulesOf(list)) {
     const entry = await findBuild(module, "amd64");
     for (const [name, sha256] of Object.entries(entry!.files)) {
       programs[name] = { path: join(entry!.folder, name), sha256 };
@@ -414,6 +421,53 @@ describe("a mirror", () => {
     }
   });
 
+  test("programs that their makers publish in an image only are taken out of it", async () => {
+    const { caCertificate, registry: place, username, password } = registry;
+    const contents = {
+      cilium: {
+        "usr/bin/cilium-agent": "#!/bin/sh\necho agent\n",
+        "opt/cni/bin/cilium-cni": "#!/bin/sh\necho cni\n",
+        "var/lib/cilium/bpf/bpf_lxc.c": "int lxc;\n",
+        "var/lib/cilium/bpf/lib/common.h": "int common;\n",
+      },
+      "operator-generic": { "usr/bin/cilium-operator-generic": "#!/bin/sh\necho operator\n" },
+    };
+    for (const [name, files] of Object.entries(contents)) {
+      const layout = await layoutOf(name, files);
+      const to = { registry: place, caCertificate, username, password, repository: `makers/${name}` };
+      await image.create(context, {
+        ...to,
+        tag: "v1.18.2",
+        digest: await layoutDigest(layout),
+        source: { layout },
+      });
+    }
+    const wanted = artifactList({ ...request, policies: "enforced" }, { cilium: `${place}/makers` });
+    const authority = join(folder, "makers.pem");
+    await writeFile(authority, caCertificate);
+    process.env.SSL_CERT_FILE = authority;
+    try {
+      const found = await withCache("makers", () => takeOut(wanted, context));
+      const said = await Promise.all(
+        ["cilium-agent", "cilium-cni", "cilium-operator"].map((name) => output([found[name]!.path])),
+      );
+      expect(said).toEqual(["agent", "cni", "operator"]);
+      const archive = found["cilium-bpf.tar.gz"]!;
+      expect(await sha256Of(archive.path)).toBe(archive.sha256);
+      expect((await output(["tar", "-tzf", archive.path])).split("\n")).toEqual([
+        "./",
+        "./bpf_lxc.c",
+        "./lib/",
+        "./lib/common.h",
+      ]);
+      context.shown.length = 0;
+      expect(await withCache("makers", () => takeOut(wanted, context))).toEqual(found);
+      expect(context.shown).toEqual([]);
+    } finally {
+      delete process.env.SSL_CERT_FILE;
+    }
+  });
+
   test("images that it does not hold are all named, and nothing still runs then", async () => {
     const before = await readdir("/dev/shm");
     await withCache("mirrored", async () => {
@@ -424,6 +478,24 @@ describe("a mirror", () => {
     });
   });
 });
+
+/** An OCI layout with one image of these files, as its makers' tools would have made it. */
+async function layoutOf(name: string, files: Record<string, string>): Promise<string> {
+  const [root, layer, layout] = ["root", "layer.tar", "layout"].map((part) =>
+    join(folder, `${name}-${part}`),
+  );
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root!, path)), { recursive: true });
+    await writeFile(join(root!, path), text, { mode: path.includes("bin/") ? 0o755 : 0o644 });
+  }
+  await run(["tar", "-C", root!, "-cf", layer!, "."]);
+  await run(["umoci", "init", "--layout", layout!]);
+  await run(["umoci", "new", "--image", `${layout}:v1`]);
+  await run(["umoci", "config", "--image", `${layout}:v1`, "--architecture", "amd64", "--os", "linux"]);
+  await run(["umoci", "raw", "add-layer", "--image", `${layout}:v1`, layer!]);
+  await run(["umoci", "gc", "--layout", layout!]);
+  return layout!;
+}
 
 /** Root folder of an image, unpacked with umoci. */
 async function unpack(name: string): Promise<string> {

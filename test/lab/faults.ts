@@ -112,7 +112,8 @@ const site = new Site("site", {
 const registry = new Registry("registry", { site, host: "cp1" });
 if (process.env.EXTENT === "cluster") {
   const pools = { general: { hosts: ["w1"] } };
-  new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
+  const network = { mode: "bridge", policies: "unenforced" } as const;
+  new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, network, registry });
 }
 `;
 

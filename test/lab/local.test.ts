@@ -111,26 +111,40 @@ test("a run without changes changes nothing, nor does a refresh", async () => {
   expect(preview.code, preview.text).toBe(0);
 });
 
-test("running pods keep their network when a host's routes are set anew", async () => {
-  for (const host of ["w1", "w2"]) await onHost(host, "systemctl restart spillway-routes.service");
+test("running pods keep their network when a host's agent is started anew", async () => {
+  for (const host of ["w1", "w2"]) await onHost(host, "systemctl restart cilium-agent");
   for (let i = 0; i < 6; i++) expect((await fetch(outputs.sampleUrl)).status).toBe(200);
+});
+
+test("the sample's pods reach nothing of the cluster, as their policy says, where their host does", async () => {
+  const api = await kubectl("get service kubernetes -o 'jsonpath={.spec.clusterIP}'");
+  // A process of the host, in whose control groups services are translated.
+  const reach = (address: string, from = "") =>
+    onHost(
+      "w1",
+      `systemd-run --quiet --collect --wait --pipe ${from} timeout 5 bash -c 'exec 3<>/dev/tcp/${address}' 2>/dev/null && echo open || echo closed`,
+    );
+  const pod = `nsenter --net --target "$(pgrep -x hello | head -n 1)"`;
+  expect(await reach(`${api}/443`)).toBe("open");
+  expect(await reach("127.0.0.1/8080", pod)).toBe("open");
+  expect(await reach(`${api}/443`, pod)).toBe("closed");
 });
 
 test("drift on a host is found by refresh, named by path, and repaired by up", async () => {
   await onHost(
     "w1",
-    "echo '# by hand' >>/etc/containerd/config.toml; rm /etc/cni/net.d/10-spillway.conflist; systemctl stop kubelet",
+    "echo '# by hand' >>/etc/containerd/config.toml; rm /etc/spillway/cilium/agent.kubeconfig; systemctl stop kubelet",
   );
   expect((await stack.refresh()).code).toBe(0);
   const preview = await stack.run(["preview", "--diff"]);
   expect(preview.text).toContain("/etc/containerd/config.toml");
-  expect(preview.text).toContain("/etc/cni/net.d/10-spillway.conflist");
+  expect(preview.text).toContain("/etc/spillway/cilium/agent.kubeconfig");
   const up = await stack.up();
   expect(up.code, up.text).toBe(0);
   expect(
     await onHost(
       "w1",
-      "tail -n 1 /etc/containerd/config.toml; systemctl is-active kubelet containerd; ls /etc/cni/net.d",
+      "tail -n 1 /etc/containerd/config.toml; systemctl is-active kubelet containerd cilium-agent",
     ),
   ).not.toContain("by hand");
   const after = await stack.previewNothing();

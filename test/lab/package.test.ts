@@ -62,7 +62,7 @@ test("the package holds what runs, and neither sources of tests nor of tools", (
 
 test("its commands run from the project that installed it", () => {
   expect(spillway("plugin").trim()).toBe(PLUGIN_LINES);
-  expect(spillway("artifacts", "--network", "overlay")).toContain("flanneld");
+  expect(spillway("artifacts", "--network", "overlay")).toContain("kubelet");
 });
 
 test("a program in an empty project previews, comes up, and is taken back", async () => {

@@ -19,7 +19,8 @@ if (process.env.WHAT === "state") {
   const site = new Site("theirs", { range, ssh: { privateKey: pulumi.secret(cp1.privateKey) }, hosts: { cp1: host(cp1), w1: host(w1) } });
   const registry = new Registry("store", { site, host: "w1" });
   const pools = { general: { hosts: ["w1"] } };
-  new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
+  const network = { mode: "bridge", policies: "unenforced" } as const;
+  new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, network, registry });
 }
 `;
 

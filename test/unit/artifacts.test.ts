@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { artifacts } from "../../components/artifacts/artifacts.provider.ts";
 import { parseChecksum } from "../../components/artifacts/download.ts";
-import { goEntryName, goModules } from "../../components/artifacts/go.ts";
+import { goEntryName, goModules, productsOf } from "../../components/artifacts/go.ts";
 import { type ImageInputs, image } from "../../components/artifacts/image.provider.ts";
 import {
   artifactList,
@@ -36,10 +36,11 @@ test("any other version is refused with what is supported, hostile ones included
 });
 
 test("every problem of a request is named at once", () => {
-  const request = { kubernetes: "1.2", network: "tunnel", architecture: "mips" } as never;
+  const request = { kubernetes: "1.2", network: "tunnel", policies: "x", architecture: "mips" } as never;
   expect(artifacts.check!(request, new Set()).map(({ path }) => path)).toEqual([
     "kubernetes",
     "network",
+    "policies",
     "architecture",
   ]);
   expect(artifacts.check!({}, new Set(["kubernetes"]))).toEqual([]);
@@ -53,9 +54,10 @@ test("a mirror's addresses are checked", () => {
   expect(artifacts.check!({ kubernetes: "1.36", source: good }, new Set())).toEqual([]);
 });
 
-test("binaries have their makers' addresses, and overlay adds flanneld", () => {
-  const bridge = artifactList({ kubernetes: "1.36", network: "bridge" });
-  const overlay = artifactList({ kubernetes: "1.36", network: "overlay", architecture: "arm64" });
+test("binaries have their makers' addresses, and overlay without policies adds flanneld", () => {
+  const policies = "unenforced";
+  const bridge = artifactList({ kubernetes: "1.36", network: "bridge", policies });
+  const overlay = artifactList({ kubernetes: "1.36", network: "overlay", policies, architecture: "arm64" });
   expect(bridge.binaries.map(({ name }) => name)).toEqual(["kubeadm", "kubectl", "kubelet"]);
   expect(bridge.binaries[0]).toMatchObject({
     url: "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubeadm",
@@ -66,8 +68,27 @@ test("binaries have their makers' addresses, and overlay adds flanneld", () => {
   );
 });
 
+test("enforced policies add Cilium, from its makers' images, and a compiler, and take kube-proxy away", () => {
+  const list = artifactList({ kubernetes: "1.36", network: "overlay", policies: "enforced" });
+  const added = list.binaries.slice(3);
+  expect(added.map(({ name, inside }) => [name, inside])).toEqual([
+    ["cilium-agent", { image: "quay.io/cilium/cilium:v1.18.2", path: "/usr/bin/cilium-agent" }],
+    ["cilium-bpf.tar.gz", { image: "quay.io/cilium/cilium:v1.18.2", path: "/var/lib/cilium/bpf" }],
+    ["cilium-cni", { image: "quay.io/cilium/cilium:v1.18.2", path: "/opt/cni/bin/cilium-cni" }],
+    [
+      "cilium-operator",
+      { image: "quay.io/cilium/operator-generic:v1.18.2", path: "/usr/bin/cilium-operator-generic" },
+    ],
+  ]);
+  expect(list.packages).toContain("clang-19");
+  expect(list.images.map(({ name }) => name)).not.toContain("kube-proxy");
+  expect(describeList(list)).toContain(
+    "cilium-cni 1.18.2  /opt/cni/bin/cilium-cni in quay.io/cilium/cilium:v1.18.2",
+  );
+});
+
 test("images have the names that kubeadm looks for below its image repository", () => {
-  const { images } = artifactList({ kubernetes: "1.36" });
+  const { images } = artifactList({ kubernetes: "1.36", policies: "unenforced" });
   expect(images.map(({ repository, tag }) => `${repository}:${tag}`)).toEqual([
     "kube-apiserver:v1.36.3",
     "kube-controller-manager:v1.36.3",
@@ -102,7 +123,7 @@ test("the printed list has a line for each artifact", () => {
 });
 
 test("a mirror is described by every address it must serve", () => {
-  const list = artifactList({ kubernetes: "1.36", network: "overlay" });
+  const list = artifactList({ kubernetes: "1.36", network: "overlay", policies: "unenforced" });
   const { files, images } = describeMirror(list, {
     kind: "mirror",
     files: "https://m.example/files/",
@@ -116,13 +137,15 @@ test("a mirror is described by every address it must serve", () => {
 test.each(minors)(
   "every program of Kubernetes %s is built by a module that pins the same version",
   (minor) => {
-    const list = artifactList({ kubernetes: minor, network: "overlay" });
-    const modules = goModules(list.versions);
-    const built = modules.flatMap(({ programs }) => Object.keys(programs));
-    const wanted = [
-      ...list.binaries.map(({ name }) => name),
-      ...list.images.flatMap(({ binaries }) => binaries),
-    ];
+    const lists = (["enforced", "unenforced"] as const).map((policies) =>
+      artifactList({ kubernetes: minor, network: "overlay", policies }),
+    );
+    const modules = goModules(lists[0]!.versions);
+    const built = modules.flatMap(productsOf);
+    const wanted = lists.flatMap(({ binaries, images }) => [
+      ...binaries.map(({ name }) => name),
+      ...images.flatMap(({ binaries }) => binaries),
+    ]);
     expect(wanted.filter((name) => !built.includes(name))).toEqual([]);
     for (const { name, version, programs } of modules) {
       const paths = Object.values(programs).filter((path) => path !== ".");
@@ -131,7 +154,7 @@ test.each(minors)(
         "utf8",
       );
       for (const path of paths) {
-        const module = /^k8s\.io\/kubernetes/.exec(path)?.[0] ?? path;
+        const module = /^(k8s\.io\/kubernetes|github\.com\/cilium\/cilium)/.exec(path)?.[0] ?? path;
         expect(pins).toContain(`${module} v${version}`);
       }
     }

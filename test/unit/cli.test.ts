@@ -28,10 +28,11 @@ test("the artifacts of a platform are printed without an up", async () => {
   expect(bridge.out).toMatch(/^Kubernetes 1\.36\.\d+ on amd64$/m);
   expect(bridge.out).toMatch(/^image +kube-apiserver:v1\.36/m);
   expect(bridge.out).not.toContain("flanneld");
-  expect((await spoken("artifacts", "--network", "overlay")).out).toContain("flanneld");
-  const list = JSON.parse((await spoken("artifacts", "--kubernetes", "1.36", "--json")).out) as {
-    binaries: { name: string }[];
-  };
+  const unenforced = await spoken("artifacts", "--network", "overlay", "--policies", "unenforced");
+  expect(unenforced.out).toContain("flanneld");
+  expect((await spoken("artifacts", "--policies", "enforced")).out).toContain("cilium-agent");
+  const json = await spoken("artifacts", "--kubernetes", "1.36", "--policies", "unenforced", "--json");
+  const list = JSON.parse(json.out) as { binaries: { name: string }[] };
   expect(list.binaries.map(({ name }) => name)).toEqual(["kubeadm", "kubectl", "kubelet"]);
 });
 
@@ -73,6 +74,7 @@ test.each([
   [["artifacts", "more"], '"more" is one word too many'],
   [["artifacts", "--kubernetes", "1.2"], "is not a supported version; give one of 1.36"],
   [["artifacts", "--network", "host"], "give bridge or overlay"],
+  [["artifacts", "--policies", "some"], "give enforced or unenforced"],
   [["artifacts", "--files", "https://m.example"], "give --files and --images"],
   [["lab"], "say list or purge"],
   [["lab", "burn"], 'lab "burn": say list or purge'],

@@ -61,12 +61,13 @@ test.each([
   expect(problems(network).map((line) => line.split("; ")[0])).toEqual(expected);
 });
 
-test("what nodes were told of a network is what its arguments say", () => {
+test("whether policies are enforced is told with the mode, as clusters know it from before there was a choice", () => {
   expect(networkFacts(networkOf({ mode: "overlay", policies: "unenforced" }))).toEqual({
     "network.mode": "overlay",
-    "network.policies": "unenforced",
     "network.pods": "10.244.0.0/16",
     "network.services": "10.96.0.0/16",
   });
-  expect(networkFacts(networkOf({ mode: "host" }))).not.toHaveProperty("network.policies");
+  const enforced = networkFacts(networkOf({ mode: "bridge", policies: "enforced" }));
+  expect(enforced["network.mode"]).toBe("bridge, policies enforced");
+  expect(networkFacts(networkOf({ mode: "host" }))["network.mode"]).toBe("host");
 });

@@ -5,6 +5,7 @@ import { Refusal } from "../../components/model/problem.ts";
 import {
   KubernetesCluster,
   type KubernetesClusterArgs,
+  type NetworkArgs,
   Registry,
   Site,
   type SiteArgs,
@@ -91,18 +92,38 @@ describe("a cluster on own machines", () => {
     ]);
   });
 
-  test("differs in one file and one unit between bridge and overlay", async () => {
-    const units = async (mode: "bridge" | "overlay") => {
-      const asked = await build(() => platform({ network: { mode } }));
-      const state = ofType(asked, "ssh:HostState").find(({ name }) => name === "paris-w1-state")!;
-      return Object.keys(state.inputs.units as object).sort();
-    };
-    expect(await units("bridge")).toEqual([
-      "containerd.service",
-      "kubelet.service",
-      "spillway-routes.service",
+  const stateOf = async (network: NetworkArgs, host = "w1") => {
+    const asked = await build(() => platform({ network }));
+    return ofType(asked, "ssh:HostState").find(({ name }) => name === `paris-${host}-state`)!.inputs;
+  };
+
+  test.each<[NetworkArgs, string[]]>([
+    [{ mode: "bridge", policies: "unenforced" }, ["spillway-routes.service"]],
+    [{ mode: "overlay", policies: "unenforced" }, ["flanneld.service"]],
+    [{ mode: "bridge", policies: "enforced" }, ["cilium-agent.service"]],
+    [{ mode: "overlay", policies: "enforced" }, ["cilium-agent.service"]],
+  ])("carries packets in %o by units of its own on a worker", async (network, units) => {
+    const state = await stateOf(network);
+    const common = ["containerd.service", "kubelet.service"];
+    expect(Object.keys(state.units as object).sort()).toEqual([...common, ...units].sort());
+  });
+
+  test("has Cilium's operator on members of the control plane alone, and no kube-proxy anywhere", async () => {
+    const network = { mode: "bridge", policies: "enforced", loadBalancers: "10.0.0.64/27" } as const;
+    expect(Object.keys((await stateOf(network, "cp1")).units as object)).toContain("cilium-operator.service");
+    const asked = await build(() => platform({ network }));
+    const [member] = ofType(asked, "kubeadm:ControlPlaneMember");
+    expect(member!.inputs.images).not.toHaveProperty("kubeProxy");
+    expect(member!.inputs.initConfig).toContain("disabled: true");
+    expect(member!.inputs.manifests).toContain("cidr: 10.0.0.64/27");
+    expect(asked.map(({ name }) => name)).not.toContain("paris-kube-proxy");
+  });
+
+  test("refuses a mode that nothing here carries out", async () => {
+    const underlay = { mode: "underlay", underlay: { range: "10.0.0.64/27" } } as const;
+    expect(await problemsOf(() => platform({ network: underlay }))).toEqual([
+      'network.mode: mode "underlay" is not in this version',
     ]);
-    expect(await units("overlay")).toEqual(["containerd.service", "flanneld.service", "kubelet.service"]);
   });
 
   test("keeps its kubeconfig and the site's key secret", async () => {

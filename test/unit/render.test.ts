@@ -6,6 +6,7 @@ import {
   authenticationConfig,
   encryptionConfig,
 } from "../../components/render/api-server.ts";
+import { ciliumAgentUnit, ciliumManifests, ciliumOperatorUnit } from "../../components/render/cilium.ts";
 import { cniConfig, flannelConfig, flannelUnit, routesUnit } from "../../components/render/cni.ts";
 import { containerdConfig, hostsToml } from "../../components/render/containerd.ts";
 import {
@@ -17,6 +18,7 @@ import {
 } from "../../components/render/kubeadm.ts";
 import { kubeconfig } from "../../components/render/kubeconfig.ts";
 import { kubeletUnit } from "../../components/render/kubelet.ts";
+import { goneManifests } from "../../components/render/manifests.ts";
 import { registryConfig, registryDropIn } from "../../components/render/registry.ts";
 
 const cluster: ClusterSettings = {
@@ -29,9 +31,18 @@ const cluster: ClusterSettings = {
   imageRepository: "10.0.0.11:5000",
   tags: { etcd: "3.6.16-0", coredns: "v1.12.4" },
   container: false,
+  kubeProxy: true,
 };
 const cp1 = { name: "cp1", address: "10.0.0.11", taints: [CONTROL_PLANE_TAINT] };
 const join = { endpoint: "paris.room.internal:6443", token: "abcdef.0123456789abcdef", caHash: "sha256:00" };
+
+const cilium = {
+  pods: "10.244.0.0/16",
+  mtu: 1500,
+  tunnel: true,
+  loadBalancers: "10.0.0.64/27",
+  workers: true,
+};
 
 const rendered: Record<string, string> = {
   "admission.yaml": admissionConfig,
@@ -39,6 +50,13 @@ const rendered: Record<string, string> = {
   "authentication.yaml": authenticationConfig,
   "cni-bridge.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1500 }),
   "cni-overlay.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1450 }),
+  "cilium-agent-bridge.service": ciliumAgentUnit(
+    { ...cilium, tunnel: false },
+    { host: "w1", container: false },
+  ),
+  "cilium-agent-overlay.service": ciliumAgentUnit(cilium, { host: "w1", container: true }),
+  "cilium-operator.service": ciliumOperatorUnit,
+  "cilium-manifests.yaml": ciliumManifests(cilium),
   "containerd.toml": containerdConfig({
     pauseImage: "r:5000/pause@sha256:00",
     cniPlugins: "/usr/lib/cni",
@@ -92,6 +110,28 @@ describe("a host that is itself a container", () => {
     expect(kubelet(false)).toMatchObject({ cgroupDriver: "systemd", protectKernelDefaults: true });
     expect(kubelet(false)).not.toHaveProperty("failSwapOn");
   });
+});
+
+test("kube-proxy stays out where the network does its work", () => {
+  const documents = parseAllDocuments(initConfig({ ...cluster, kubeProxy: false }, cp1)).map(
+    (document) => document.toJS() as Record<string, unknown>,
+  );
+  expect(documents.map(({ kind }) => kind)).not.toContain("KubeProxyConfiguration");
+  expect(documents.find(({ kind }) => kind === "ClusterConfiguration")).toMatchObject({
+    proxy: { disabled: true },
+  });
+});
+
+test("of manifests that went just enough is kept to delete their objects", () => {
+  const before = ciliumManifests(cilium);
+  const now = ciliumManifests({ ...cilium, loadBalancers: undefined });
+  const gone = parseAllDocuments(goneManifests(before, now)).map((document) => document.toJS() as object);
+  expect(gone).toEqual([
+    { apiVersion: "cilium.io/v2", kind: "CiliumLoadBalancerIPPool", metadata: { name: "spillway" } },
+    { apiVersion: "cilium.io/v2alpha1", kind: "CiliumL2AnnouncementPolicy", metadata: { name: "spillway" } },
+  ]);
+  expect(goneManifests(now, now)).toBe("");
+  expect(goneManifests("", before)).toBe("");
 });
 
 test("values with quotes and newlines stay data", () => {

@@ -52,7 +52,16 @@ const images = [
   "pause",
 ];
 const program = (name: string) => ({ path: `/cache/${name}`, sha256: name, version: "1" });
-const programs = ["flanneld", "kubeadm", "kubectl", "kubelet"];
+const programs = [
+  "cilium-agent",
+  "cilium-bpf.tar.gz",
+  "cilium-cni",
+  "cilium-operator",
+  "flanneld",
+  "kubeadm",
+  "kubectl",
+  "kubelet",
+];
 
 function computed(type: string, name: string): Record<string, unknown> {
   const fromNames = <T>(names: string[], make: (name: string) => T) =>

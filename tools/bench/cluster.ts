@@ -21,7 +21,9 @@ import { KubernetesCluster, Registry, Site } from "spillway/lab";
 const site = new Site("${lab}", { hosts: ["cp1", "w1", "w2"] });
 const registry = new Registry("registry", { site, host: "cp1" });
 const pools = { general: { hosts: ["w1", "w2"] } };
-const cluster = new KubernetesCluster("bench", { site, version: "1.36", controlPlane: ["cp1"], pools, registry });
+// With routes of the hosts, kubeadm's commands are all that a cluster takes.
+const network = { mode: "bridge", policies: "unenforced" } as const;
+const cluster = new KubernetesCluster("bench", { site, version: "1.36", controlPlane: ["cp1"], pools, network, registry });
 export const nodes = cluster.nodes;
 `;
 

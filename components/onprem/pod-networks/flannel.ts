@@ -1,26 +1,21 @@
-import * as pulumi from "@pulumi/pulumi";
 import { mtuInside } from "../../model/mtu.ts";
 import { cniConfig, flannelConfig, flannelUnit } from "../../render/cni.ts";
-import { kubeconfig } from "../../render/kubeconfig.ts";
+import { access } from "./access.ts";
 import { CNI_CONFIG, type PodNetwork, type PodNetworkArgs } from "./pod-network.ts";
 
 const FOLDER = "/etc/spillway/flannel";
 
 /** Mode `overlay` without policies: flanneld's tunnel leads to the pods of other nodes. */
-export function flannel({ cluster, network, identity, api, mtu }: PodNetworkArgs): PodNetwork {
-  const client = identity.client("flannel", "spillway:flannel");
-  const access = pulumi
-    .all([identity.caCertificate, client.certificate, pulumi.secret(client.privateKey)])
-    .apply(([caCertificate, certificate, privateKey]) =>
-      kubeconfig({ cluster, server: api, caCertificate, user: "flannel", certificate, privateKey }),
-    );
+export function flannel(args: PodNetworkArgs): PodNetwork {
+  const kubeconfig = access("flannel", args);
   return {
+    kubeProxy: true,
     manifests,
     onNode: ({ host, address, podRange }) => ({
       files: {
-        [CNI_CONFIG]: { content: cniConfig({ podRange, mtu: mtuInside(mtu, ["vxlan"]) }) },
-        [`${FOLDER}/net-conf.json`]: { content: flannelConfig(network.pods, mtu) },
-        [`${FOLDER}/kubeconfig`]: { content: access, mode: "0600" },
+        [CNI_CONFIG]: { content: cniConfig({ podRange, mtu: mtuInside(args.mtu, ["vxlan"]) }) },
+        [`${FOLDER}/net-conf.json`]: { content: flannelConfig(args.network.pods, args.mtu) },
+        [`${FOLDER}/kubeconfig`]: kubeconfig,
       },
       units: {
         "flanneld.service": {
@@ -30,7 +25,7 @@ export function flannel({ cluster, network, identity, api, mtu }: PodNetworkArgs
           restartOn: [`${FOLDER}/net-conf.json`, `${FOLDER}/kubeconfig`, "/usr/local/bin/flanneld"],
         },
       },
-      programs: ["flanneld"],
+      programs: { "/usr/local/bin/flanneld": "flanneld" },
       modules: ["vxlan"],
     }),
   };

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Network } from "../../model/network.ts";
-import type { UnitState } from "../../ssh/host-state.ts";
+import type { DirectoryState, UnitState } from "../../ssh/host-state.ts";
 import type { ClusterIdentity } from "../cluster-identity.ts";
 
 /** What a way of pod networking is made from, alike on all nodes. */
@@ -8,6 +8,8 @@ export interface PodNetworkArgs<N extends Network = Network> {
   /** Name of the cluster. */
   cluster: string;
   network: N;
+  /** There are nodes besides the control plane's. */
+  workers: boolean;
   identity: ClusterIdentity;
   /** Largest packet that passes between hosts, in bytes. */
   mtu: number;
@@ -35,15 +37,19 @@ export type Files = Record<string, { content: pulumi.Input<string>; mode?: strin
 /** What a node's host needs for its pods to talk; becomes part of its declared state. */
 export interface NodeNetwork {
   files: Files;
+  /** @default none */
+  directories?: Record<string, DirectoryState>;
   units: Record<string, UnitState>;
-  /** Names of artifacts, put into /usr/local/bin. @default none */
-  programs?: string[];
+  /** Names of artifacts, by the path that each gets on the host. @default none */
+  programs?: Record<string, string>;
   /** Kernel modules, for a host that is a machine. @default none */
   modules?: string[];
 }
 
 /** One way of carrying pods' packets. */
 export interface PodNetwork {
+  /** kube-proxy carries what is sent to services; without it, the network does. */
+  kubeProxy: boolean;
   onNode(node: NetworkedNode): NodeNetwork;
   /** What the cluster itself needs, such as the rights of a daemon; YAML. */
   manifests: string;

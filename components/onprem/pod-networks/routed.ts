@@ -4,6 +4,7 @@ import { CNI_CONFIG, type PodNetwork, type PodNetworkArgs } from "./pod-network.
 /** Mode `bridge` without policies: routes of the host lead to the pods of other nodes. */
 export function routed({ network: { pods }, mtu }: PodNetworkArgs): PodNetwork {
   return {
+    kubeProxy: true,
     manifests: "",
     onNode: ({ podRange, peerRoutes }) => ({
       files: { [CNI_CONFIG]: { content: cniConfig({ podRange, mtu }) } },
