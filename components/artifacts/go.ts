@@ -91,6 +91,18 @@ export function goModules(versions: Versions): GoModule[] {
         "cilium-bpf.tar.gz": { module: "github.com/cilium/cilium", folder: "bpf", without: ["tests"] },
       },
     },
+    {
+      name: "multus",
+      version: versions.multus,
+      programs: { multus: "gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus" },
+      ldflags: `${stripped} -X gopkg.in/k8snetworkplumbingwg/multus-cni.v4/pkg/multus.version=v${versions.multus}`,
+    },
+    {
+      name: "whereabouts",
+      version: versions.whereabouts,
+      programs: { whereabouts: "github.com/k8snetworkplumbingwg/whereabouts/cmd" },
+      ldflags: `${stripped} -X github.com/k8snetworkplumbingwg/whereabouts/pkg/version.Version=v${versions.whereabouts}`,
+    },
     { name: "pause", version: versions.pause, programs: { pause: "." }, ldflags: stripped },
     { name: "hello", version: versions.hello, programs: { hello: "." }, ldflags: stripped },
   ];

@@ -25,6 +25,8 @@ export interface Versions {
   pause: string;
   flannel: string;
   cilium: string;
+  multus: string;
+  whereabouts: string;
   /** The sample workload of this library. */
   hello: string;
 }
@@ -38,6 +40,8 @@ export const supportedVersions: Readonly<Record<string, Versions>> = {
     pause: "3.10.2",
     flannel: "0.26.7",
     cilium: "1.18.2",
+    multus: "4.2.2",
+    whereabouts: "0.9.2",
     hello: "1.0.0",
   },
 };
@@ -107,6 +111,8 @@ export interface UpstreamHosts {
   coredns: string;
   /** Registry and path of Cilium's images, which hold its programs. @default quay.io/cilium */
   cilium: string;
+  /** Registry and path of the images of Multus and whereabouts, which hold their programs. @default ghcr.io/k8snetworkplumbingwg */
+  networkPlumbing: string;
 }
 
 /** The makers' own hosts. */
@@ -117,6 +123,7 @@ export const upstreamHosts: Readonly<UpstreamHosts> = {
   etcd: "gcr.io/etcd-development/etcd",
   coredns: "docker.io/coredns/coredns",
   cilium: "quay.io/cilium",
+  networkPlumbing: "ghcr.io/k8snetworkplumbingwg",
 };
 
 /** Debian packages that every Kubernetes host needs. */
@@ -172,10 +179,24 @@ const CILIUM: Carrier = {
   kubeProxy: false,
 };
 
-/** By mode. @default no artifacts are known for the mode */
-const CARRIERS: Partial<Record<NetworkMode, Record<Policies, Carrier>>> = {
+/** Every pod of the cluster is on its network, and those that ask for it on the site's as well. */
+const withSite = (carrier: Carrier): Carrier => ({
+  ...carrier,
+  binaries: [
+    ...carrier.binaries,
+    plumbing("multus", "multus-cni", "/usr/src/multus-cni/bin/multus"),
+    plumbing("whereabouts", "whereabouts", "/whereabouts"),
+  ],
+});
+
+const NOTHING: Carrier = { binaries: [], packages: [], kubeProxy: false };
+
+const CARRIERS: Record<NetworkMode, Record<Policies, Carrier>> = {
+  none: { enforced: NOTHING, unenforced: NOTHING },
+  host: { enforced: HOST_ROUTES, unenforced: HOST_ROUTES },
   bridge: { enforced: CILIUM, unenforced: HOST_ROUTES },
   overlay: { enforced: CILIUM, unenforced: FLANNEL },
+  underlay: { enforced: withSite(CILIUM), unenforced: withSite(HOST_ROUTES) },
 };
 
 /** Versions for a request, or `undefined` when it is not supported. */
@@ -204,7 +225,7 @@ export function requestProblems(request: Partial<ArtifactRequest>): Problem[] {
     problems.push({
       path: "network",
       found: `${JSON.stringify(network)} is not a network that artifacts are known for`,
-      remedy: `give ${Object.keys(CARRIERS).join(" or ")}`,
+      remedy: `give one of ${Object.keys(CARRIERS).join(", ")}`,
     });
   }
   if (!["enforced", "unenforced"].includes(policies)) {
@@ -281,6 +302,15 @@ function ciliumFile(name: string, image: string, path: string): Carrier["binarie
     version,
     inside: { image: `${cilium}/${image}:v${version}`, path },
     mirrorPath: `cilium/v${version}/linux/${architecture}/${name}`,
+  });
+}
+
+function plumbing(name: "multus" | "whereabouts", image: string, path: string): Carrier["binaries"][number] {
+  return (versions, architecture, { networkPlumbing }) => ({
+    name,
+    version: versions[name],
+    inside: { image: `${networkPlumbing}/${image}:v${versions[name]}`, path },
+    mirrorPath: `${name}/v${versions[name]}/linux/${architecture}/${name}`,
   });
 }
 

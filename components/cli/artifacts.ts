@@ -7,8 +7,8 @@ const newest = Object.keys(supportedVersions).at(-1)!;
 
 /** Shows what a platform is made of, without making it. */
 export const showArtifacts: Command = {
-  usage: `  artifacts [--kubernetes ${newest}] [--network bridge|overlay] [--policies enforced|unenforced]
-            [--architecture amd64|arm64] [--json]
+  usage: `  artifacts [--kubernetes ${newest}] [--network none|host|bridge|overlay|underlay]
+            [--policies enforced|unenforced] [--architecture amd64|arm64] [--json]
       Binaries, packages and images of a platform, and where their makers publish them.
   artifacts --files URL --images REGISTRY/PATH [...]
       What a mirror must hold: files, each with a .sha256 beside it, and images.

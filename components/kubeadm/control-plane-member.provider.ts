@@ -49,7 +49,7 @@ export interface ControlPlaneMemberInputs extends NodeInputs {
   /** Secret. */
   keys: ClusterKeys;
   /** Images by digest of what kubeadm itself can only name by tag. */
-  images: { coredns: string; kubeProxy?: string };
+  images: { coredns?: string; kubeProxy?: string };
   /** What belongs to the cluster itself, such as the rights of the pod network; YAML. */
   manifests: string;
 }
@@ -106,7 +106,7 @@ until [ ! -s "$MANIFESTS" ] ||
   sleep 2
 done
 [ -z "$KUBE_PROXY" ] || kubectl -n kube-system set image daemonset/kube-proxy kube-proxy="$KUBE_PROXY" >&2
-kubectl -n kube-system set image deployment/coredns coredns="$COREDNS" >&2
+[ -z "$COREDNS" ] || kubectl -n kube-system set image deployment/coredns coredns="$COREDNS" >&2
 ${SETTLE}
 # kubeadm's own marks, which a node that was deleted comes back without.
 for mark in node-role.kubernetes.io/control-plane node.kubernetes.io/exclude-from-external-load-balancers; do
@@ -297,7 +297,7 @@ function furnish(inputs: ControlPlaneMemberInputs, before = inputs) {
     values: {
       ...identity(inputs),
       ...settling(inputs, before),
-      COREDNS: inputs.images.coredns,
+      COREDNS: inputs.images.coredns ?? "",
       KUBE_PROXY: inputs.images.kubeProxy ?? "",
     },
     files: { MANIFESTS: inputs.manifests, GONE: goneManifests(before.manifests, inputs.manifests) },

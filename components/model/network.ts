@@ -3,6 +3,7 @@ import { nearest, quote } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { contains, parseAddress, parseRange } from "./range.ts";
 import { list, named, optional, text } from "./shape.ts";
+import { type UnderlayArgs, underlayProblems } from "./underlay.ts";
 
 /** How containers talk, whatever the mode. */
 export interface NetworkRanges {
@@ -12,12 +13,12 @@ export interface NetworkRanges {
   services?: string;
 }
 
-/** Pods without a network: jobs that compute and say nothing. */
+/** Pods without a network: jobs that compute and say nothing. Pods in the network of their host are refused. */
 export interface NoneNetworkArgs extends NetworkRanges {
   mode: "none";
 }
 
-/** Pods in the network of their host: its address, its ports. */
+/** Pods in the network of their host, its address, its ports; others have none. */
 export interface HostNetworkArgs extends NetworkRanges {
   mode: "host";
 }
@@ -31,11 +32,14 @@ export type ClusterNetworkArgs = NetworkRanges & {
   mode: "bridge" | "overlay";
 } & PolicyArgs;
 
-/** Pods sit on the site's own network, each with an address of its own there. */
-export interface UnderlayNetworkArgs extends NetworkRanges {
+/**
+ * Pods that ask for it have a second interface, with an address of their own on the site's network; the first one is
+ * as in mode `bridge`. Network policies do not see the second.
+ */
+export type UnderlayNetworkArgs = NetworkRanges & {
   mode: "underlay";
   underlay: UnderlayArgs;
-}
+} & PolicyArgs;
 
 /** Whether network policies take effect, and what only a network that enforces them offers. */
 export type PolicyArgs =
@@ -54,18 +58,6 @@ export type PolicyArgs =
       loadBalancers?: never;
     };
 
-/** Addresses of the site's network that pods take. */
-export interface UnderlayArgs {
-  /** Part of the site's network, no host in it. */
-  range: string;
-  /** Router of the site's network. @default none: pods reach the site's network only */
-  gateway?: string;
-  /** Addresses or ranges inside `range` that something else has. @default none */
-  exclude?: string[];
-  /** Interface of the hosts on that network. @default the one with the host's address */
-  parent?: string;
-}
-
 /** How containers talk. */
 export type NetworkArgs = NoneNetworkArgs | HostNetworkArgs | ClusterNetworkArgs | UnderlayNetworkArgs;
 
@@ -77,7 +69,7 @@ export type Network = Required<NetworkRanges> &
   (
     | { mode: "none" | "host" }
     | { mode: "bridge" | "overlay"; policies: Policies; loadBalancers?: string }
-    | { mode: "underlay"; underlay: UnderlayArgs }
+    | { mode: "underlay"; underlay: UnderlayArgs; policies: Policies; loadBalancers?: string }
   );
 
 /** Of a network that says nothing of policies. */
@@ -86,13 +78,13 @@ export const DEFAULT_POLICIES: Policies = "enforced";
 /** Fills in the defaults. */
 export function networkOf(args: NetworkArgs = { mode: "bridge" }): Network {
   const ranges = { pods: "10.244.0.0/16", services: "10.96.0.0/16" };
-  return isClusterNetwork(args)
+  return hasPolicies(args)
     ? { ...ranges, ...args, policies: args.policies ?? DEFAULT_POLICIES }
     : { ...ranges, ...args };
 }
 
-const isClusterNetwork = (args: NetworkArgs): args is ClusterNetworkArgs =>
-  args.mode === "bridge" || args.mode === "overlay";
+const hasPolicies = (args: NetworkArgs): args is ClusterNetworkArgs | UnderlayNetworkArgs =>
+  OPTIONS[args.mode].includes("policies");
 
 /** What a network says that nodes were once told and cannot be told again, by argument. */
 export function networkFacts(network: Network): Record<string, string> {
@@ -121,7 +113,7 @@ const OPTIONS: Record<NetworkMode, readonly string[]> = {
   host: [],
   bridge: ["policies", "loadBalancers"],
   overlay: ["policies", "loadBalancers"],
-  underlay: ["underlay"],
+  underlay: ["underlay", "policies", "loadBalancers"],
 };
 
 const POLICIES: readonly string[] = ["enforced", "unenforced"] satisfies Policies[];
@@ -141,7 +133,10 @@ export function networkProblems(args: NetworkArgs | undefined, site: NetworkSite
   const { pods, services } = networkOf(args);
   return [
     ...(args ? optionProblems(args) : []),
-    ...(args && isClusterNetwork(args) ? policyProblems(args, site) : []),
+    ...(args && hasPolicies(args) ? policyProblems(args, site) : []),
+    ...(args?.mode === "underlay"
+      ? underlayProblems(args.underlay, { ...site, loadBalancers: args.loadBalancers })
+      : []),
     ...addressPlanProblems({ site: site.range, pods, services, hosts: {} }),
   ];
 }

@@ -1,11 +1,10 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
-import { NETWORK_SHAPE, networkOf, networkProblems } from "../model/network.ts";
+import { NETWORK_SHAPE, networkProblems } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
-import { podNetworkProblems } from "./pod-networks/of-mode.ts";
 
 const CLUSTER_SHAPE = named({
   site: given,
@@ -104,9 +103,8 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
 
 function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
   const hosts = Object.entries(site.hosts).map(([name, { address }]) => [name, address] as const);
-  const problems = [
+  return [
     ...networkProblems(network, { range: site.range, hosts: Object.fromEntries(hosts) }),
     ...mtuProblems("site.mtu", site.mtu, tunnelsOf(network?.mode ?? "bridge")),
   ];
-  return problems.length > 0 ? problems : podNetworkProblems(networkOf(network));
 }

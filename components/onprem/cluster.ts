@@ -144,6 +144,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
           noForeignCluster: true,
           owner: this.#owner(),
           clockSkewSeconds: 5,
+          interface: this.#network.mode === "underlay" ? this.#network.underlay.parent : undefined,
           packets: { bytes: site.mtu, least: leastLinkMtu(tunnelsOf(this.#network.mode)) },
         },
       },
@@ -187,6 +188,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       workers: Object.keys(this.#args.pools).length > 0,
       identity,
       api,
+      site: this.#args.site.range,
       mtu: this.#args.site.mtu,
     });
   }
@@ -240,7 +242,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
         apiPort: this.#args.apiPort,
         keys: identity.keys,
         images: {
-          coredns: images.reference("coredns"),
+          ...(podNetwork.dns && { coredns: images.reference("coredns") }),
           ...(podNetwork.kubeProxy && { kubeProxy: images.reference("kube-proxy") }),
         },
         manifests: podNetwork.manifests,
@@ -292,7 +294,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     return { name: host, address: this.#addresses()[host]!, taints };
   }
 
-  #initConfig(host: string, { kubeProxy }: PodNetwork): string {
+  #initConfig(host: string, { kubeProxy, dns }: PodNetwork): string {
     const { site, registry, apiPort } = this.#args;
     const { versions, images } = this.artifactList;
     const tag = (name: string) => images.find((image) => image.name === name)!.tag;
@@ -307,6 +309,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       tags: { etcd: tag("etcd"), coredns: tag("coredns") },
       container: site.hosts[host]!.container ?? false,
       kubeProxy,
+      dns,
     };
     return initConfig(settings, this.#node(host, [CONTROL_PLANE_TAINT]));
   }

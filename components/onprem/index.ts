@@ -8,10 +8,10 @@ export type {
   NoneNetworkArgs,
   Policies,
   PolicyArgs,
-  UnderlayArgs,
   UnderlayNetworkArgs,
 } from "../model/network.ts";
 export type { Capacity, VolumeArgs } from "../model/store.ts";
+export type { UnderlayArgs } from "../model/underlay.ts";
 export type { Taint } from "../render/kubeadm.ts";
 export {
   KubernetesCluster,

@@ -5,7 +5,13 @@ export const CILIUM_FOLDER = "/etc/spillway/cilium";
 /** Sources that the agent compiles, as they were sent and where it looks for them. */
 export const CILIUM_SOURCES = "/usr/local/lib/spillway/cilium-bpf.tar.gz";
 export const CILIUM_LIBRARY = "/var/lib/cilium";
-/** How containerd connects a pod; the agent writes it when it is ready, and so makes the node ready. */
+/** How containerd connects a pod, as the agent has it. */
+export const CILIUM_CNI = JSON.stringify({
+  cniVersion: "0.3.1",
+  name: "cilium",
+  plugins: [{ type: "cilium-cni", "enable-debug": false, "log-file": "/var/run/cilium/cilium-cni.log" }],
+});
+/** Where the agent writes it when it is ready, and so makes the node ready. */
 export const CILIUM_CNI_CONFIG = "/etc/cni/net.d/05-cilium.conflist";
 
 /** What Cilium does in a cluster. */

@@ -30,6 +30,24 @@ export function cniConfig({ podRange, mtu }: CniSettings): string {
   return `${JSON.stringify(list, null, 2)}\n`;
 }
 
+/**
+ * `/etc/cni/net.d/10-spillway.conflist` where pods have no network: the loopback interface alone. containerd takes no
+ * pod without an address, so each shows IPv4's dummy address (RFC 7600), which no interface has and nobody routes. One
+ * of the loopback range would let kubelet's probes reach what listens there on the host.
+ */
+export const isolatedConfig = `${JSON.stringify(
+  {
+    cniVersion: "0.4.0",
+    name: "spillway",
+    plugins: [
+      { type: "static", ipam: { type: "static", addresses: [{ address: "192.0.0.8/32" }] } },
+      { type: "loopback" },
+    ],
+  },
+  null,
+  2,
+)}\n`;
+
 /** Where the packets of one node go. */
 export interface RouteSettings {
   podRange: string;

@@ -19,6 +19,8 @@ export interface ClusterSettings {
   container: boolean;
   /** kube-proxy runs on every node; without it, the pod network does its work. */
   kubeProxy: boolean;
+  /** CoreDNS answers pods. */
+  dns: boolean;
 }
 
 /** One member: a control plane host or a worker. */
@@ -73,6 +75,7 @@ export function initConfig(cluster: ClusterSettings, node: NodeSettings): string
       localAPIEndpoint: { advertiseAddress: node.address, bindPort: cluster.apiPort },
       nodeRegistration: nodeRegistration(node),
       patches: { directory: PATCHES_FOLDER },
+      ...(cluster.dns ? {} : { skipPhases: ["addon/coredns"] }),
     },
     clusterConfiguration(cluster),
     kubeletConfiguration(cluster),

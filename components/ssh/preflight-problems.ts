@@ -12,6 +12,8 @@ export interface HostFacts {
   diskGiB: number;
   /** TCP ports that are listened on. */
   ports: number[];
+  /** Network interfaces. */
+  interfaces: string[];
   /** Swap areas in use. */
   swap: string[];
   /** Files that only a cluster's node has. */
@@ -51,6 +53,10 @@ function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
   }
   if (facts.diskGiB < diskGiB) {
     say(".disk", `${round(facts.diskGiB)} GiB free under /var`, `free at least ${diskGiB} GiB`);
+  }
+  if (require.interface !== undefined && !facts.interfaces.includes(require.interface)) {
+    const found = `it has no network interface ${require.interface}, but ${facts.interfaces.join(", ")}`;
+    say(".interface", found, "name one that all hosts have");
   }
   if (require.noSwap && facts.swap.length > 0) {
     say(

@@ -16,6 +16,7 @@ sed -n 's/^ID=/os /p' /etc/os-release
 sed -n 's/^MemTotal: *\\([0-9]*\\) .*/memory \\1/p' /proc/meminfo
 df -Pk /var | awk 'NR == 2 { print "disk", $4 }'
 sed -n '2,$s/^\\([^ ]*\\) .*/swap \\1/p' /proc/swaps
+for link in /sys/class/net/*; do echo "link \${link##*/}"; done
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
   sed -n 's/^ *[0-9]*: [0-9A-F]*:\\([0-9A-F]*\\) [0-9A-F]*:[0-9A-F]* 0A .*/port \\1/p'
 for file in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /var/lib/etcd/member; do
@@ -35,6 +36,7 @@ export function parseHostFacts(host: string, printed: string, sent: number, rece
     memoryMiB: Math.floor(Number(of("memory")[0] ?? 0) / 1024),
     diskGiB: Number(of("disk")[0] ?? 0) / 1024 / 1024,
     ports: [...new Set(of("port").map((port) => Number.parseInt(port, 16)))],
+    interfaces: of("link"),
     swap: of("swap"),
     cluster: of("cluster"),
     owner: of("owner")[0] ?? "",
@@ -48,6 +50,7 @@ const nothing = {
   memoryMiB: 0,
   diskGiB: 0,
   ports: [],
+  interfaces: [],
   swap: [],
   cluster: [],
   owner: "",

@@ -10,6 +10,8 @@ export interface Requirements {
   diskGiB?: number;
   /** TCP ports that nothing may listen on, by host; those of a host whose owner we are count as ours. */
   freePorts?: Record<string, number[]>;
+  /** Name of a network interface that every host has. */
+  interface?: string;
   /** Swap must be off. @default false */
   noSwap?: boolean;
   /** No node of a cluster other than the owner's. @default false */

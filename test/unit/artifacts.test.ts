@@ -14,6 +14,7 @@ import {
 } from "../../components/artifacts/list.ts";
 import { describeMirror } from "../../components/artifacts/mirror.ts";
 import { manifestDigestFor } from "../../components/artifacts/skopeo.ts";
+import type { NetworkMode, Policies } from "../../components/model/network.ts";
 
 const minors = Object.keys(supportedVersions);
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -87,6 +88,16 @@ test("enforced policies add Cilium, from its makers' images, and a compiler, and
   );
 });
 
+test("underlay adds Multus and whereabouts to what carries the cluster's own network; without one nothing is added", () => {
+  const names = (network: NetworkMode, policies: Policies) =>
+    artifactList({ kubernetes: "1.36", network, policies })
+      .binaries.slice(3)
+      .map(({ name }) => name);
+  expect(names("underlay", "unenforced")).toEqual(["multus", "whereabouts"]);
+  expect(names("underlay", "enforced")).toEqual([...names("bridge", "enforced"), "multus", "whereabouts"]);
+  expect([...names("none", "enforced"), ...names("host", "enforced")]).toEqual([]);
+});
+
 test("images have the names that kubeadm looks for below its image repository", () => {
   const { images } = artifactList({ kubernetes: "1.36", policies: "unenforced" });
   expect(images.map(({ repository, tag }) => `${repository}:${tag}`)).toEqual([
@@ -140,6 +151,7 @@ test.each(minors)(
     const lists = (["enforced", "unenforced"] as const).map((policies) =>
       artifactList({ kubernetes: minor, network: "overlay", policies }),
     );
+    lists.push(artifactList({ kubernetes: minor, network: "underlay" }));
     const modules = goModules(lists[0]!.versions);
     const built = modules.flatMap(productsOf);
     const wanted = lists.flatMap(({ binaries, images }) => [
@@ -154,7 +166,10 @@ test.each(minors)(
         "utf8",
       );
       for (const path of paths) {
-        const module = /^(k8s\.io\/kubernetes|github\.com\/cilium\/cilium)/.exec(path)?.[0] ?? path;
+        const module =
+          /^(k8s\.io\/kubernetes|github\.com\/(cilium\/cilium|k8snetworkplumbingwg\/whereabouts)|gopkg\.in\/.*\/multus-cni\.v4)/.exec(
+            path,
+          )?.[0] ?? path;
         expect(pins).toContain(`${module} v${version}`);
       }
     }

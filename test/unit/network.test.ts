@@ -23,17 +23,14 @@ test("wrong combinations do not compile, and are refused where they come from co
     { mode: "none", policies: "enforced" },
     // @ts-expect-error the network of the host knows no policies of pods
     { mode: "host", policies: "enforced" },
-    // @ts-expect-error nobody answers for addresses of services
-    { mode: "underlay", underlay: { range: "10.0.0.64/27" }, loadBalancers: "10.0.0.32/27" },
     // @ts-expect-error no such mode
     { mode: "tunnel" },
   ];
   expect(wrong.map((network) => problems(network)[0])).toEqual([
     'network.loadBalancers: only a network that enforces policies announces addresses; take it out, or give policies "enforced"',
     "network.underlay: mode overlay has no such argument; take it out, or give mode underlay",
-    "network.policies: mode none has no such argument; take it out, or give mode bridge or overlay",
-    "network.policies: mode host has no such argument; take it out, or give mode bridge or overlay",
-    "network.loadBalancers: mode underlay has no such argument; take it out, or give mode bridge or overlay",
+    "network.policies: mode none has no such argument; take it out, or give mode bridge or overlay or underlay",
+    "network.policies: mode host has no such argument; take it out, or give mode bridge or overlay or underlay",
     'network.mode: "tunnel" is no mode; give one of none, host, bridge, overlay, underlay',
   ]);
 });

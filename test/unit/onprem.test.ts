@@ -119,11 +119,10 @@ describe("a cluster on own machines", () => {
     expect(asked.map(({ name }) => name)).not.toContain("paris-kube-proxy");
   });
 
-  test("refuses a mode that nothing here carries out", async () => {
-    const underlay = { mode: "underlay", underlay: { range: "10.0.0.64/27" } } as const;
-    expect(await problemsOf(() => platform({ network: underlay }))).toEqual([
-      'network.mode: mode "underlay" is not in this version',
-    ]);
+  test("refuses addresses for pods that a host has", async () => {
+    const underlay = { mode: "underlay", underlay: { range: "10.0.0.8/29" } } as const;
+    const found = await problemsOf(() => platform({ network: underlay }));
+    expect(found).toContain("network.underlay.range: cp1 has the address 10.0.0.11 in 10.0.0.8/29");
   });
 
   test("keeps its kubeconfig and the site's key secret", async () => {

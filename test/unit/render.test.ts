@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { underlayPlan } from "../../components/model/underlay.ts";
 import {
   admissionConfig,
   auditPolicy,
@@ -7,8 +8,15 @@ import {
   encryptionConfig,
 } from "../../components/render/api-server.ts";
 import { ciliumAgentUnit, ciliumManifests, ciliumOperatorUnit } from "../../components/render/cilium.ts";
-import { cniConfig, flannelConfig, flannelUnit, routesUnit } from "../../components/render/cni.ts";
+import {
+  cniConfig,
+  flannelConfig,
+  flannelUnit,
+  isolatedConfig,
+  routesUnit,
+} from "../../components/render/cni.ts";
 import { containerdConfig, hostsToml } from "../../components/render/containerd.ts";
+import { noHostNetwork } from "../../components/render/isolated.ts";
 import {
   type ClusterSettings,
   CONTROL_PLANE_TAINT,
@@ -20,6 +28,14 @@ import { kubeconfig } from "../../components/render/kubeconfig.ts";
 import { kubeletUnit } from "../../components/render/kubelet.ts";
 import { goneManifests } from "../../components/render/manifests.ts";
 import { registryConfig, registryDropIn } from "../../components/render/registry.ts";
+import {
+  multusConfig,
+  releaseScript,
+  releaseTimer,
+  releaseUnit,
+  underlayManifests,
+  whereaboutsConfig,
+} from "../../components/render/underlay.ts";
 
 const cluster: ClusterSettings = {
   name: "paris",
@@ -32,6 +48,7 @@ const cluster: ClusterSettings = {
   tags: { etcd: "3.6.16-0", coredns: "v1.12.4" },
   container: false,
   kubeProxy: true,
+  dns: true,
 };
 const cp1 = { name: "cp1", address: "10.0.0.11", taints: [CONTROL_PLANE_TAINT] };
 const join = { endpoint: "paris.room.internal:6443", token: "abcdef.0123456789abcdef", caHash: "sha256:00" };
@@ -57,6 +74,7 @@ const rendered: Record<string, string> = {
   "cilium-agent-overlay.service": ciliumAgentUnit(cilium, { host: "w1", container: true }),
   "cilium-operator.service": ciliumOperatorUnit,
   "cilium-manifests.yaml": ciliumManifests(cilium),
+  "cni-isolated.json": isolatedConfig,
   "containerd.toml": containerdConfig({
     pauseImage: "r:5000/pause@sha256:00",
     cniPlugins: "/usr/lib/cni",
@@ -83,8 +101,26 @@ const rendered: Record<string, string> = {
     privateKey: "key",
   }),
   "kubelet.service": kubeletUnit,
+  "multus.conf": multusConfig(
+    "/etc/spillway/multus/kubeconfig",
+    cniConfig({ podRange: "10.244.11.0/24", mtu: 1500 }),
+    "/etc/cni/net.d/10-spillway.conflist",
+  ),
+  "no-host-network.yaml": noHostNetwork,
   "registry-config.yml": registryConfig({ listen: ":5000", storage: "/var/lib/spillway-registry" }),
   "registry-drop-in.conf": registryDropIn,
+  "release-addresses": releaseScript,
+  "release-addresses.service": releaseUnit,
+  "release-addresses.timer": releaseTimer,
+  "underlay-manifests.yaml": underlayManifests({
+    addresses: underlayPlan(
+      { range: "10.0.0.64/26", gateway: "10.0.0.1", exclude: ["10.0.0.70"] },
+      "10.0.0.0/24",
+    ),
+    mtu: 1500,
+    parent: "eth1",
+  }),
+  "whereabouts.conf": whereaboutsConfig("/etc/spillway/whereabouts/kubeconfig"),
   "routes.service": routesUnit({
     podRange: "10.244.11.0/24",
     pods: "10.244.0.0/16",
@@ -94,6 +130,13 @@ const rendered: Record<string, string> = {
 
 test.each(Object.keys(rendered))("%s is rendered as reviewed", async (name) => {
   await expect(rendered[name]).toMatchFileSnapshot(`../golden/render/${name}`);
+});
+
+test("a cluster whose pods reach no server of names is made without one", () => {
+  const phases = (dns: boolean) =>
+    parseAllDocuments(initConfig({ ...cluster, dns }, cp1))[0]!.get("skipPhases");
+  expect(phases(true)).toBeUndefined();
+  expect(String(phases(false))).toContain("addon/coredns");
 });
 
 describe("a host that is itself a container", () => {

@@ -10,6 +10,7 @@ const fit: HostFacts = {
   memoryMiB: 4000,
   diskGiB: 50,
   ports: [22],
+  interfaces: ["lo", "eth0"],
   swap: [],
   cluster: [],
   owner: "",
@@ -78,6 +79,18 @@ describe("preflight", () => {
 
   test("takes a host of ours with its ports and its cluster", () => {
     expect(paths({ owner: "ours", ports: [6443], cluster: ["/etc/kubernetes/admin.conf"] })).toEqual([]);
+  });
+
+  test("names a host that lacks the interface", () => {
+    const look = (interface_: string) => preflightProblems([fit], { ...require, interface: interface_ });
+    expect(look("eth0")).toEqual([]);
+    expect(look("eth1")).toEqual([
+      {
+        path: "hosts.a.interface",
+        found: "it has no network interface eth1, but lo, eth0",
+        remedy: "name one that all hosts have",
+      },
+    ]);
   });
 
   test("refuses another owner's host, even without a cluster on it", () => {
@@ -151,6 +164,8 @@ swap /dev/vdb
 port 0016
 port 192B
 port 192B
+link lo
+link eth0
 cluster /etc/kubernetes/admin.conf
 owner a b
 clock 1010.5
@@ -161,6 +176,7 @@ clock 1010.5
     memoryMiB: 2000,
     diskGiB: 10,
     ports: [22, 6443],
+    interfaces: ["lo", "eth0"],
     swap: ["/dev/vdb"],
     cluster: ["/etc/kubernetes/admin.conf"],
     owner: "a b",

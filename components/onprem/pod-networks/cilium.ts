@@ -1,5 +1,7 @@
 import type { Network } from "../../model/network.ts";
 import {
+  CILIUM_CNI,
+  CILIUM_CNI_CONFIG,
   CILIUM_FOLDER,
   CILIUM_LIBRARY,
   CILIUM_SOURCES,
@@ -19,6 +21,8 @@ export function cilium(args: PodNetworkArgs): PodNetwork {
   const agentAccess = access("cilium", args);
   return {
     kubeProxy: false,
+    dns: true,
+    cniConfig: CILIUM_CNI_CONFIG,
     manifests: ciliumManifests(settings),
     onNode: ({ host, container, controlPlane }) => {
       const also = controlPlane ? operator : { files: {}, units: {}, programs: {} };
@@ -35,6 +39,7 @@ export function cilium(args: PodNetworkArgs): PodNetwork {
         restartOn: [`${CILIUM_FOLDER}/agent.kubeconfig`, ...Object.keys(programs)],
       };
       return {
+        cni: CILIUM_CNI,
         files,
         // What the agent unpacks and compiles.
         directories: { [CILIUM_LIBRARY]: { removeContents: true } },

@@ -10,24 +10,30 @@ export function flannel(args: PodNetworkArgs): PodNetwork {
   const kubeconfig = access("flannel", args);
   return {
     kubeProxy: true,
+    dns: true,
+    cniConfig: CNI_CONFIG,
     manifests,
-    onNode: ({ host, address, podRange }) => ({
-      files: {
-        [CNI_CONFIG]: { content: cniConfig({ podRange, mtu: mtuInside(args.mtu, ["vxlan"]) }) },
-        [`${FOLDER}/net-conf.json`]: { content: flannelConfig(args.network.pods, args.mtu) },
-        [`${FOLDER}/kubeconfig`]: kubeconfig,
-      },
-      units: {
-        "flanneld.service": {
-          content: flannelUnit(host, address),
-          enabled: true,
-          running: true,
-          restartOn: [`${FOLDER}/net-conf.json`, `${FOLDER}/kubeconfig`, "/usr/local/bin/flanneld"],
+    onNode: ({ host, address, podRange }) => {
+      const cni = cniConfig({ podRange, mtu: mtuInside(args.mtu, ["vxlan"]) });
+      return {
+        cni,
+        files: {
+          [CNI_CONFIG]: { content: cni },
+          [`${FOLDER}/net-conf.json`]: { content: flannelConfig(args.network.pods, args.mtu) },
+          [`${FOLDER}/kubeconfig`]: kubeconfig,
         },
-      },
-      programs: { "/usr/local/bin/flanneld": "flanneld" },
-      modules: ["vxlan"],
-    }),
+        units: {
+          "flanneld.service": {
+            content: flannelUnit(host, address),
+            enabled: true,
+            running: true,
+            restartOn: [`${FOLDER}/net-conf.json`, `${FOLDER}/kubeconfig`, "/usr/local/bin/flanneld"],
+          },
+        },
+        programs: { "/usr/local/bin/flanneld": "flanneld" },
+        modules: ["vxlan"],
+      };
+    },
   };
 }
 

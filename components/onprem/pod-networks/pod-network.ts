@@ -11,6 +11,8 @@ export interface PodNetworkArgs<N extends Network = Network> {
   /** There are nodes besides the control plane's. */
   workers: boolean;
   identity: ClusterIdentity;
+  /** Range of the site's own network. */
+  site: string;
   /** Largest packet that passes between hosts, in bytes. */
   mtu: number;
   /** `https://NAME:PORT` of the API, as every host of the cluster resolves it. */
@@ -36,6 +38,8 @@ export type Files = Record<string, { content: pulumi.Input<string>; mode?: strin
 
 /** What a node's host needs for its pods to talk; becomes part of its declared state. */
 export interface NodeNetwork {
+  /** How a pod is connected: a CNI configuration list. */
+  cni: string;
   files: Files;
   /** @default none */
   directories?: Record<string, DirectoryState>;
@@ -46,14 +50,20 @@ export interface NodeNetwork {
   modules?: string[];
 }
 
-/** One way of carrying pods' packets. */
+/** One way of carrying pods' packets, as it is on a cluster. */
 export interface PodNetwork {
   /** kube-proxy carries what is sent to services; without it, the network does. */
   kubeProxy: boolean;
+  /** Pods reach CoreDNS; without that, it is not there. */
+  dns: boolean;
+  /** Path of the host that `cni` is at once pods can be connected. */
+  cniConfig: string;
   onNode(node: NetworkedNode): NodeNetwork;
   /** What the cluster itself needs, such as the rights of a daemon; YAML. */
   manifests: string;
 }
 
-/** Where containerd finds out how to connect a pod. */
+export type Way = (args: PodNetworkArgs) => PodNetwork;
+
+/** Where containerd finds out how to connect a pod, when no daemon writes it. */
 export const CNI_CONFIG = "/etc/cni/net.d/10-spillway.conflist";

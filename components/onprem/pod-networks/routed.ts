@@ -5,18 +5,24 @@ import { CNI_CONFIG, type PodNetwork, type PodNetworkArgs } from "./pod-network.
 export function routed({ network: { pods }, mtu }: PodNetworkArgs): PodNetwork {
   return {
     kubeProxy: true,
+    dns: true,
+    cniConfig: CNI_CONFIG,
     manifests: "",
-    onNode: ({ podRange, peerRoutes }) => ({
-      files: { [CNI_CONFIG]: { content: cniConfig({ podRange, mtu }) } },
-      units: {
-        "spillway-routes.service": {
-          content: routesUnit({ podRange, pods, peers: peerRoutes }),
-          enabled: true,
-          running: true,
-          restartOn: [],
-          reloads: true,
+    onNode: ({ podRange, peerRoutes }) => {
+      const cni = cniConfig({ podRange, mtu });
+      return {
+        cni,
+        files: { [CNI_CONFIG]: { content: cni } },
+        units: {
+          "spillway-routes.service": {
+            content: routesUnit({ podRange, pods, peers: peerRoutes }),
+            enabled: true,
+            running: true,
+            restartOn: [],
+            reloads: true,
+          },
         },
-      },
-    }),
+      };
+    },
   };
 }
