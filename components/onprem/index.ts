@@ -13,13 +13,17 @@ export type {
 export type { Capacity, VolumeArgs } from "../model/store.ts";
 export type { UnderlayArgs } from "../model/underlay.ts";
 export type { Taint } from "../render/kubeadm.ts";
+export { Backup, type BackupArgs } from "./backup.ts";
+export type { BackupTarget, S3Args } from "./backup-target.ts";
 export {
   KubernetesCluster,
   type KubernetesClusterArgs,
   type NodePoolArgs,
 } from "./cluster.ts";
 export { HostStore, type HostStoreArgs, HostVolume, type HostVolumeArgs } from "./host-store.ts";
+export { Migration, type MigrationArgs } from "./migration.ts";
 export { Registry, type RegistryArgs } from "./registry.ts";
+export { Restore, type RestoreArgs, type RestorePoint } from "./restore.ts";
 export { type BastionArgs, type HostArgs, Site, type SiteArgs, type SshArgs } from "./site.ts";
 export { Store, Volume, type VolumeAccess } from "./store.ts";
 export { VolumeMount, type VolumeMountArgs } from "./volume-mount.ts";

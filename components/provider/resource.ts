@@ -56,6 +56,8 @@ export interface ResourceType<I extends object, O extends object> {
   replaceOn?: readonly (keyof I & string)[];
   /** Looks before a create when all inputs are known; throws what would fail. @default nothing */
   preview?(context: Context, inputs: I): Promise<void>;
+  /** Outputs that an update makes anew: unknown in its preview. @default none */
+  renews?(old: Existing<I, O>, inputs: I): readonly (keyof O & string)[];
   /** Looks before an update when all inputs are known; throws what would fail. @default nothing */
   previewUpdate?(context: Context, old: Existing<I, O>, inputs: I): Promise<void>;
   /**

@@ -142,9 +142,7 @@ export class PluginServer extends ProviderProtocol {
         if (isUnfinished(old)) await type.preview?.(context, inputs);
         else await type.previewUpdate?.(context, old, inputs);
       }
-      response.setProperties(
-        toStruct({ ...fromStruct(request.getNews(), { unknown: "keep" }), ...old.outputs }, type.secret),
-      );
+      response.setProperties(this.#previewUpdate(type, old, request.getNews()));
       return response;
     }
     const inputs = fromStruct(request.getNews(), { unknown: "drop" });
@@ -154,6 +152,13 @@ export class PluginServer extends ProviderProtocol {
       : await type.update!(context, old, inputs);
     response.setProperties(toStruct({ ...inputs, ...outputs }, type.secret));
     return response;
+  }
+
+  #previewUpdate(type: Type, old: Existing<object, object>, news: Struct | undefined): Struct {
+    const inputs = fromStruct(news, { unknown: "keep" });
+    const names = isUnfinished(old) ? type.computed : (type.renews?.(old, inputs) ?? []);
+    const renewed = Object.fromEntries(names.map((name) => [name, UNKNOWN]));
+    return toStruct({ ...inputs, ...old.outputs, ...renewed }, type.secret);
   }
 
   async #delete(request: Message<typeof messages.DeleteRequest>) {

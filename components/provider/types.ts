@@ -5,6 +5,9 @@ import { worker } from "../kubeadm/worker.provider.ts";
 import { host } from "../lab/host.provider.ts";
 import { image as labImage } from "../lab/image.provider.ts";
 import { network } from "../lab/network.provider.ts";
+import { backup } from "../operations/backup.provider.ts";
+import { migration } from "../operations/migration.provider.ts";
+import { restore } from "../operations/restore.provider.ts";
 import { authority } from "../secrets/authority.provider.ts";
 import { certificate } from "../secrets/certificate.provider.ts";
 import { keyPair } from "../secrets/key-pair.provider.ts";
@@ -18,6 +21,7 @@ import { space } from "../store/space.provider.ts";
 export const resourceTypes = [
   artifacts,
   authority,
+  backup,
   certificate,
   controlPlaneMember,
   directory,
@@ -26,9 +30,11 @@ export const resourceTypes = [
   image,
   keyPair,
   labImage,
+  migration,
   network,
   password,
   preflight,
+  restore,
   space,
   worker,
 ];
