@@ -296,7 +296,7 @@ function furnish(inputs: ControlPlaneMemberInputs, before = inputs) {
     text: FURNISH,
     values: {
       ...identity(inputs),
-      ...settling(inputs, before),
+      ...settling(inputs),
       COREDNS: inputs.images.coredns ?? "",
       KUBE_PROXY: inputs.images.kubeProxy ?? "",
     },

@@ -164,14 +164,38 @@ until kubectl --request-timeout=5s get node "$NODE" >/dev/null 2>&1 || [ "$turns
 done
 `;
 
-/** Range, labels and taints of the node, then wait until it is ready. Taints of others stay. */
+/** Annotations in which a node names which of its labels (keys) and taints (`key:effect`) are the program's. */
+const LABELS_ANNOTATION = "spillway.io/labels";
+const TAINTS_ANNOTATION = "spillway.io/taints";
+
+/**
+ * Range, labels and taints of the node, then wait until it is ready. What the annotations name and the
+ * program does not goes, also what only an update said that failed; labels and taints of others stay.
+ */
 export const SETTLE = `
 if here=$(kubectl --request-timeout=30s get node "$NODE" --ignore-not-found -o name) && [ -z "$here" ]; then
   echo "the node $NODE is not in the cluster any more; run pulumi refresh, then pulumi up" >&2
   exit 1
 fi
+# A kubelet may write what it likes into its node's annotations: nothing but keys is taken from them.
+ours() {
+  words=$(kubectl --request-timeout=30s get node "$NODE" -o "jsonpath={.metadata.annotations.spillway\\.io/$1}")
+  printf %s "$words" | tr , '\\n' | grep -xE '[A-Za-z0-9][A-Za-z0-9./_-]*(:[A-Za-z]+)?' || :
+}
+among() { case " $2 " in *" $1 "*) true ;; *) false ;; esac; }
+listed() { echo $* | tr ' ' ,; }
+old_labels=$(ours labels)
+old_taints=$(ours taints)
+# Named before they are there: a run that is cut leaves none that nobody knows.
+kubectl --request-timeout=30s annotate node "$NODE" --overwrite \\
+  "${LABELS_ANNOTATION}=$(listed $old_labels $LABELS)" "${TAINTS_ANNOTATION}=$(listed $old_taints $TAINT_KEYS)" >&2
+for label in $old_labels; do
+  among "$label" "$LABELS" || kubectl --request-timeout=30s label node "$NODE" "$label-" >&2
+done
 for taint in $TAINTS; do kubectl --request-timeout=30s taint node "$NODE" "$taint" --overwrite >&2; done
-for taint in $GONE_TAINTS; do kubectl --request-timeout=30s taint node "$NODE" "$taint-" >&2 || :; done
+for taint in $old_taints; do
+  among "$taint" "$TAINT_KEYS" || kubectl --request-timeout=30s taint node "$NODE" "$taint-" >&2 || :
+done
 kubectl --request-timeout=30s patch node "$NODE" --type=merge -p "$PATCH" >&2
 # In short turns: an API that goes away under a wait is not noticed by it.
 end=$(($(date +%s) + 150))
@@ -185,22 +209,23 @@ until kubectl wait --for=condition=Ready "node/$NODE" --timeout=20s >&2; do
 done
 `;
 
-/** The values of SETTLE: what the program says of a node; labels and taints that went are taken off. */
-export function settling(inputs: NodeInputs, before: NodeInputs = inputs): Record<string, string> {
-  const goneLabels = Object.keys(before.labels).filter((label) => !(label in inputs.labels));
-  const taints = inputs.node.taints.map(taintKey);
-  const goneTaints = before.node.taints.map(taintKey).filter((taint) => !taints.includes(taint));
+/** The values of SETTLE: what the program says of a node. */
+export function settling({ node, labels, podRange }: NodeInputs): Record<string, string> {
+  const keys = Object.keys(labels);
+  const taints = node.taints.map(taintKey);
   const patch = {
     metadata: {
-      labels: { ...Object.fromEntries(goneLabels.map((label) => [label, null])), ...inputs.labels },
+      labels,
+      annotations: { [LABELS_ANNOTATION]: keys.join(","), [TAINTS_ANNOTATION]: taints.join(",") },
     },
-    spec: { podCIDR: inputs.podRange, podCIDRs: [inputs.podRange] },
+    spec: { podCIDR: podRange, podCIDRs: [podRange] },
   };
   return {
-    NODE: inputs.node.name,
+    NODE: node.name,
     PATCH: JSON.stringify(patch),
-    TAINTS: inputs.node.taints.map(({ key, value = "", effect }) => `${key}=${value}:${effect}`).join(" "),
-    GONE_TAINTS: goneTaints.join(" "),
+    LABELS: keys.join(" "),
+    TAINTS: node.taints.map(({ key, value = "", effect }) => `${key}=${value}:${effect}`).join(" "),
+    TAINT_KEYS: taints.join(" "),
   };
 }
 
@@ -213,8 +238,8 @@ printf '%s\\n' "\${found:-absent}"
 `;
 
 /** A node as the API shows it. */
-interface ObservedNode {
-  metadata: { labels?: Record<string, string> };
+export interface ObservedNode {
+  metadata: { labels?: Record<string, string>; annotations?: Record<string, string> };
   spec: { taints?: Taint[] };
 }
 
@@ -241,14 +266,20 @@ export async function nodeAsFound<I extends NodeInputs>(
   return inputs;
 }
 
-function asFound<I extends NodeInputs>(inputs: I, { metadata, spec }: ObservedNode): I {
-  const labels = Object.keys(inputs.labels).flatMap((key) => {
-    const value = metadata.labels?.[key];
-    return value === undefined ? [] : [[key, value] as const];
+/** Inputs with the node's own labels and taints: those that they name or that its annotations do. */
+export function asFound<I extends NodeInputs>(inputs: I, { metadata, spec }: ObservedNode): I {
+  const { labels: found = {}, annotations = {} } = metadata;
+  const named = (annotation: string) => annotations[annotation]?.split(",") ?? [];
+  const keys = new Set([...Object.keys(inputs.labels), ...named(LABELS_ANNOTATION)]);
+  const labels = [...keys].flatMap((key) => (found[key] === undefined ? [] : [[key, found[key]] as const]));
+  const own = inputs.node.taints;
+  const known = new Map(spec.taints?.map((taint) => [taintKey(taint), taint]));
+  const taints = [...new Set([...own.map(taintKey), ...named(TAINTS_ANNOTATION)])].flatMap((name) => {
+    const taint = known.get(name);
+    if (!taint) return [];
+    const same = own.find((one) => taintKey(one) === name && (one.value ?? "") === (taint.value ?? ""));
+    return [same ?? { key: taint.key, ...(taint.value ? { value: taint.value } : {}), effect: taint.effect }];
   });
-  const taints = inputs.node.taints.filter(({ key, value = "", effect }) =>
-    spec.taints?.some((one) => one.key === key && (one.value ?? "") === value && one.effect === effect),
-  );
   return { ...inputs, labels: Object.fromEntries(labels), node: { ...inputs.node, taints } };
 }
 

@@ -105,8 +105,8 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
     return inputs && { inputs, outputs: old.outputs };
   },
 
-  async update(context, old, inputs) {
-    await settle(await mustAnswer(inputs, context), inputs, context, old.inputs);
+  async update(context, _old, inputs) {
+    await settle(await mustAnswer(inputs, context), inputs, context);
     return { nodeName: inputs.node.name };
   },
 
@@ -134,13 +134,8 @@ async function mustAnswer(inputs: WorkerInputs, context: Context): Promise<Conne
   ]);
 }
 
-async function settle(
-  live: Connection,
-  inputs: WorkerInputs,
-  context: Context,
-  before: WorkerInputs = inputs,
-): Promise<void> {
-  const values = { ...identity(inputs), ...settling(inputs, before) };
+async function settle(live: Connection, inputs: WorkerInputs, context: Context): Promise<void> {
+  const values = { ...identity(inputs), ...settling(inputs) };
   const script = {
     name: `settle ${inputs.node.name}`,
     text: `${PRELUDE}${AWAIT_NODE}${SETTLE}`,

@@ -14,7 +14,13 @@ const registry = new Registry("registry", { site, host: "w1" });
 const cluster = new KubernetesCluster("c", {
   site, registry, version: "1.36", network: { mode: "overlay", policies: "unenforced" },
   controlPlane: names("MEMBERS"),
-  pools: { general: { hosts: names("WORKERS"), labels: { tier: process.env.TIER ?? "one" } } },
+  pools: {
+    general: {
+      hosts: names("WORKERS"),
+      labels: { tier: process.env.TIER ?? "one", ...(process.env.TRIED ? { tried: "yes" } : {}) },
+      taints: process.env.TRIED ? [{ key: "example.com/tried", effect: "PreferNoSchedule" }] : [],
+    },
+  },
 });
 export const hello = registry.image("hello", cluster.image("hello")).reference;
 `;
@@ -94,6 +100,30 @@ test("a worker joins and leaves by name, and its host is reset", async () => {
   expect(less.code, less.text).toBe(0);
   expect(await nodes()).toBe("cp1 cp2 cp3 w1");
   expect(await onHost("w2", inventory)).toBe(before);
+});
+
+test("what a failed update put on a node goes when the update is put back, what others put there stays", async () => {
+  const marks = "get node w1 -o 'jsonpath={.metadata.labels.tried} {.spec.taints[*].key}'";
+  await kubectl("taint node w1 example.com/theirs=yes:PreferNoSchedule");
+  // The update fails at its last step: the wait for a ready node.
+  const failing = '#!/bin/sh\n[ "$1" != wait ] || exit 1\nexec /usr/local/bin/kubectl "$@"\n';
+  const wrapper = "/usr/local/sbin/kubectl";
+  for (const host of three.MEMBERS.split(","))
+    await onHost(host, `printf %s '${failing}' >${wrapper}; chmod +x ${wrapper}`);
+  const failed = await stack.up({ ...three, TRIED: "yes" });
+  for (const host of three.MEMBERS.split(",")) await onHost(host, `rm ${wrapper}`);
+  expect(failed.code, failed.text).not.toBe(0);
+  expect(failed.text).toMatch(/host cp\d, settle w1/);
+  expect((await kubectl(marks)).split(" ").sort()).toEqual([
+    "example.com/theirs",
+    "example.com/tried",
+    "yes",
+  ]);
+  const refresh = await stack.refresh(three);
+  expect(refresh.code, refresh.text).toBe(0);
+  const back = await stack.up(three);
+  expect(back.code, back.text).toBe(0);
+  expect(await kubectl(marks)).toBe("example.com/theirs");
 });
 
 test("a changed label reaches the node without a replacement", async () => {
