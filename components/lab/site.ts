@@ -8,6 +8,7 @@ import { KeyPair } from "../secrets/resources.ts";
 import { labDiskBinds } from "./host.provider.ts";
 import { labPackages } from "./image.provider.ts";
 import { nameProblems } from "./names.ts";
+import { numberOf, rangeOf } from "./range.ts";
 import { Host, Image, Network } from "./resources.ts";
 
 /** Arguments of a site that is made on this computer. */
@@ -104,19 +105,6 @@ const SITE_SHAPE = named({
   diskBinds: optional(list(text)),
   nat: flag,
 });
-
-/** A number below `bound` that follows from a name and nothing else (FNV-1a). */
-function numberOf(name: string, bound: number): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash % bound;
-}
-
-/** Labs of other names lie elsewhere; one that meets another network of the computer is refused when made. */
-function rangeOf(lab: string): string {
-  const place = numberOf(lab, 64 * 256);
-  return `10.${64 + Math.floor(place / 256)}.${place % 256}.0/24`;
-}
 
 /** Each address follows from its host's name alone, so that none moves when another host comes or goes. */
 function addressesOf(range: string, { hosts, addresses = {} }: SiteArgs): Record<string, string> {

@@ -8,11 +8,12 @@ import { image } from "../../components/lab/image.provider.ts";
 import { inotifyShortage } from "../../components/lab/inotify.ts";
 import { hostDirectory, interfaceName, machineName, nameProblems } from "../../components/lab/names.ts";
 import { network } from "../../components/lab/network.provider.ts";
-import { labRangeProblems } from "../../components/lab/range.ts";
+import { labRangeProblems, rangeOf } from "../../components/lab/range.ts";
 import { type Computer, labChanges, labProblems } from "../../components/lab/requirements.ts";
 import { imageDirectory } from "../../components/lab/rootfs.ts";
 import { fence } from "../../components/lab/wiring.ts";
 import type { Problem } from "../../components/model/problem.ts";
+import { formatRange, overlap, parseRange } from "../../components/model/range.ts";
 
 const none: ReadonlySet<string> = new Set();
 /** Paths of what is wrong with the inputs, whatever this computer lacks. */
@@ -61,6 +62,20 @@ describe("ranges of labs", () => {
   test("of a lab have 24 bits", () => {
     expect(labRangeProblems("range", "10.1.2.0/24")).toEqual([]);
     expect(labRangeProblems("range", "10.1.0.0/16")).toHaveLength(1);
+  });
+
+  test("that follow from a name never meet a cluster's pods and services", () => {
+    const taken = ["10.244.0.0/16", "10.96.0.0/16"].map((range) => parseRange(range)!);
+    const allowed = parseRange("10.64.0.0/10")!;
+    const follows = (name: string) => {
+      const range = parseRange(rangeOf(name))!;
+      expect(labRangeProblems("range", formatRange(range))).toEqual([]);
+      expect(overlap(range, allowed)).toBe(true);
+      expect(taken.filter((other) => overlap(range, other))).toEqual([]);
+    };
+    // One of those that fell among the services.
+    follows("lab39");
+    fc.assert(fc.property(fc.stringMatching(/^[a-z0-9]{1,20}$/), follows), { numRuns: 1000 });
   });
 });
 
