@@ -88,6 +88,9 @@ ${lines("ExecStart")}
 ${lines("ExecReload")}
 ExecStop=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
 ExecStop=-/usr/sbin/iptables -w -t nat -D ${masquerade}
+# Each command takes milliseconds. In a container systemd may miss that one has ended, and would wait for it for 90 s.
+TimeoutStartSec=30
+TimeoutStopSec=10
 
 [Install]
 WantedBy=multi-user.target

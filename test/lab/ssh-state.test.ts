@@ -276,8 +276,12 @@ describe("a host's state", () => {
     expect(error.message).toContain("my last words");
     await update(state("sleep 1000"));
     expect(await drift(state("sleep 1000"))).toEqual([]);
+    await world.inside("h1", "systemctl kill --signal=KILL bad.service");
+    const listed = () => world.inside("h1", "systemctl list-units --all --plain --no-legend bad.service");
+    await expect.poll(listed, { timeout: 20_000 }).toContain("failed");
     await remove(state("sleep 1000"));
     expect(await listing()).toBe(before);
+    expect(await listed()).toBe("");
   });
 
   test("cut in the middle of an installation by a lost connection is finished", async () => {

@@ -418,6 +418,7 @@ describe("a plan", () => {
         "tolerate yes",
         "unit disable a.service",
         "unit stop a.service",
+        "unit reset-failed a.service",
         "tolerate no",
         "unlink /etc/systemd/system/a.service",
         "reload",

@@ -75,7 +75,8 @@ export function unitActions(
       : [{ verb: "tolerate", args: ["yes"] }, ...actions, { verb: "tolerate", args: ["no"] }];
   const gone = dropped
     .filter(([, before]) => before.own)
-    .flatMap(([name]) => [unit("disable", name), unit("stop", name)]);
+    // systemd keeps a unit that failed in its list, also when its file is gone.
+    .flatMap(([name]) => [unit("disable", name), unit("stop", name), unit("reset-failed", name)]);
   const back = dropped
     .filter(([, before]) => !before.own)
     .flatMap(([name, before]) =>
