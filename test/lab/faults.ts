@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -48,12 +49,19 @@ if [ -e ${folder}/cut ]; then cut; fi
 read -r count <${folder}/count
 count=$((count + 1))
 echo "$count" >${folder}/count
+read -r at mode armed <${folder}/armed
 exec 9>&-
-read -r at mode <${folder}/armed
 if [ "$count" != "$at" ]; then exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"; fi
 case $mode in
   before) : >${folder}/cut; cut ;;
-  after) /bin/sh -c "$SSH_ORIGINAL_COMMAND"; : >${folder}/cut; cut ;;
+  after)
+    /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+    # One that outlived its run does not cut the next.
+    exec 9>>${folder}/lock
+    flock 9
+    read -r _ _ now <${folder}/armed
+    if [ "$now" = "$armed" ]; then : >${folder}/cut; fi
+    cut ;;
   power) : >${folder}/power; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;
 esac
 `;
@@ -211,7 +219,7 @@ export class FaultLab {
     await Promise.all(
       FaultLab.hosts.map((host) => {
         const armed = cut?.host === host ? `${cut.k} ${cut.mode}` : "0 none";
-        const script = `cd ${folder}; rm -f cut power; echo 0 >count; echo ${armed} >armed`;
+        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut power; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
         return this.inside(host, script);
       }),
     );

@@ -1,7 +1,17 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as control from "../../components/lab/control.ts";
 import { checkout } from "../../tools/engine/paths.ts";
 
@@ -19,11 +29,14 @@ export interface Ended {
 export interface Running {
   /** The engine itself, not a shell around it. */
   readonly child: ChildProcess;
+  /** Comes when the last of its processes is gone. */
   readonly end: Promise<Ended>;
   /** What it has said so far. */
   text(): string;
   /** Sends a signal to its group of processes, as a terminal's Ctrl-C does. */
   signal(name: NodeJS.Signals): void;
+  /** Ends all of its processes at once. */
+  kill(): void;
 }
 
 export interface StackArgs {
@@ -35,6 +48,42 @@ export interface StackArgs {
   labs?: string[];
   /** Package of Spillway to install with npm, as a user does. @default this checkout, linked */
   tarball?: string;
+}
+
+/** Every process of one run has it in its environment: plugins are in groups of their own. */
+const MARK = "SPILLWAY_TEST_RUN";
+
+function processesOf(mark: string): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && environmentOf(entry).includes(`${MARK}=${mark}`))
+    .map(Number);
+}
+
+function environmentOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    // It ended meanwhile.
+    return "";
+  }
+}
+
+/** Waits for a run's last process: a plugin outlives an engine that was killed, and still gives commands. */
+async function gone(mark: string): Promise<void> {
+  for (const until = Date.now() + 120_000; ; await sleep(50)) {
+    const left = processesOf(mark);
+    if (left.length === 0) return;
+    if (Date.now() > until)
+      throw new Error(`processes outlived their run by two minutes: ${left.join(", ")}`);
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended meanwhile.
+  }
 }
 
 function versionOf(name: string): string {
@@ -86,9 +135,10 @@ plugins:
   /** Starts a Pulumi command on the stack, such as `up --yes`. */
   launch(args: string[], env: NodeJS.ProcessEnv = {}, input?: string): Running {
     const began = Date.now();
+    const mark = randomUUID();
     const child = spawn(join(checkout, "tools", "pulumi"), [...args, "--stack", "t", "--non-interactive"], {
       cwd: this.project,
-      env: { ...this.#environment(), ...env },
+      env: { ...this.#environment(), ...env, [MARK]: mark },
       stdio: ["pipe", "pipe", "pipe"],
       // Its own group, as a shell gives each job.
       detached: true,
@@ -107,14 +157,18 @@ plugins:
       child.once("error", reject);
       child.once("close", (code) => {
         this.#running.delete(running);
-        resolve({ code, text, stdout, seconds: (Date.now() - began) / 1000 });
+        const ended = { code, text, stdout, seconds: (Date.now() - began) / 1000 };
+        gone(mark).then(() => resolve(ended), reject);
       });
     });
     const signal = (name: NodeJS.Signals) => {
       // One that has ended takes no signal.
       if (child.pid !== undefined && this.#running.has(running)) process.kill(-child.pid, name);
     };
-    const running: Running = { child, end, text: () => text, signal };
+    const kill = () => {
+      for (const pid of processesOf(mark)) tryKill(pid);
+    };
+    const running: Running = { child, end, text: () => text, signal, kill };
     this.#running.add(running);
     return running;
   }
@@ -150,7 +204,7 @@ plugins:
   /** Ends what still runs, and takes everything back, whatever came before. */
   async remove(): Promise<void> {
     for (const running of [...this.#running]) {
-      running.signal("SIGKILL");
+      running.kill();
       await running.end;
     }
     for (const lab of this.#labs) await control.purge(lab);
