@@ -22,13 +22,15 @@ import { type NetworkInputs, type NetworkOutputs, network } from "../../componen
 import { labProblems } from "../../components/lab/requirements.ts";
 import { rangeClash } from "../../components/lab/wiring.ts";
 import type { Context, Existing } from "../../components/provider/resource.ts";
-import { traces } from "./traces.ts";
+import { sharedSettings, traces } from "./traces.ts";
 
 const execute = promisify(execFile);
 const minutes = 60_000;
 const run = randomBytes(2).toString("hex");
 const labs = { a: `test-a-${run}`, b: `test-b-${run}`, many: `test-m-${run}` };
 const files = mkdtempSync(join(tmpdir(), "spillway-lab-test-"));
+
+const shown = async () => ({ ...(await traces(Object.values(labs))), ...sharedSettings() });
 
 const context = (urn = "urn:test"): Context => ({
   urn,
@@ -50,7 +52,7 @@ const hosts: Record<string, Machine> = {};
 
 beforeAll(async () => {
   expect(labProblems()).toEqual([]);
-  before = await traces(Object.values(labs));
+  before = await shown();
   const made = await image.create(context(), { suite: "bookworm", packages: [...labPackages] });
   rootfs = made.outputs.path;
   await execute("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(files, "id")]);
@@ -324,7 +326,7 @@ test(
 test(
   "delete leaves mounts, interfaces, control groups, namespaces, processes and files as before",
   async () => {
-    const during = await traces(Object.values(labs));
+    const during = await shown();
     // A lab beside this one may have the computer forward, and its limit raised, already.
     if (before.forwarding!.length > 0) delete during.forwarding;
     if (before.inotify![0] === "8192") delete during.inotify;
@@ -341,7 +343,7 @@ test(
     }
     // Ten hosts that no state knows go with their network.
     await control.purge(labs.many);
-    expect(await traces(Object.values(labs))).toEqual(before);
+    expect(await shown()).toEqual(before);
   },
   3 * minutes,
 );

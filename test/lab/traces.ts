@@ -21,11 +21,6 @@ export async function traces(names: readonly string[]): Promise<Record<string, s
         return "";
       }
     });
-  const forwarding = readdirSync("/proc/sys/net/ipv4/conf").filter(
-    (name) =>
-      !name.startsWith(interfacePrefix) &&
-      readFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "utf8").startsWith("1"),
-  );
   return {
     mounts: lines(readFileSync("/proc/self/mounts", "utf8")),
     disks: lines((await execute("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"])).stdout),
@@ -38,6 +33,17 @@ export async function traces(names: readonly string[]): Promise<Record<string, s
       ? lines(readdirSync("/run/systemd/nspawn/propagate").join("\n"))
       : [],
     directories: names.filter((lab) => existsSync(labDirectory(lab))),
+  };
+}
+
+/** What the first lab of the computer sets and the last one sets back: comparable only where no other comes or goes. */
+export function sharedSettings(): Record<string, string[]> {
+  const forwarding = readdirSync("/proc/sys/net/ipv4/conf").filter(
+    (name) =>
+      !name.startsWith(interfacePrefix) &&
+      readFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "utf8").startsWith("1"),
+  );
+  return {
     forwarding,
     inotify: [readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8").trim()],
   };
