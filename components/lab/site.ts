@@ -8,7 +8,7 @@ import { KeyPair } from "../secrets/resources.ts";
 import { labDiskBinds } from "./host.provider.ts";
 import { labPackages } from "./image.provider.ts";
 import { nameProblems } from "./names.ts";
-import { numberOf, rangeOf } from "./range.ts";
+import { computerOf, gatewayOf, numberOf, rangeOf } from "./range.ts";
 import { Host, Image, Network } from "./resources.ts";
 
 /** Arguments of a site that is made on this computer. */
@@ -91,6 +91,11 @@ export class Site extends OnpremSite {
       );
       hostKeys[host]![1](made.hostKey);
     }
+  }
+
+  override reservedAddresses(): Record<string, string> {
+    const range = parseRange(this.range)!;
+    return { "the lab's gateway": gatewayOf(range), "this computer": computerOf(range) };
   }
 }
 

@@ -20,6 +20,8 @@ export interface AddressPlanArgs {
   services: string;
   /** Address of every host that is a node, by name. */
   hosts: Record<string, string>;
+  /** Virtual address of the API. @default none */
+  apiAddress?: string;
 }
 
 /** Who gets which addresses. */
@@ -28,6 +30,8 @@ export interface AddressPlan {
   podRanges: Record<string, string>;
   /** Address of the cluster's DNS service: the tenth of the services' range, as kubeadm has it. */
   dnsService: string;
+  /** The API's virtual address, and the number by which VRRP tells its group from others of the network. */
+  api?: { address: string; routerId: number };
 }
 
 /** Fewer addresses than this make a node useless: kubelet runs up to 110 pods. */
@@ -37,7 +41,7 @@ const SMALLEST_POD_PREFIX = 25;
  * A node's pod range follows from its place in the site's range (host 10.0.0.21 of 10.0.0.0/24 gets
  * the 21st range), so that it never moves when another host comes or goes.
  */
-export function addressPlan({ site, pods, services, hosts }: AddressPlanArgs): AddressPlan {
+export function addressPlan({ site, pods, services, hosts, apiAddress }: AddressPlanArgs): AddressPlan {
   const siteRange = parseRange(site)!;
   const podRange = parseRange(pods)!;
   const prefix = nodePrefix(siteRange, podRange);
@@ -49,6 +53,9 @@ export function addressPlan({ site, pods, services, hosts }: AddressPlanArgs): A
   return {
     podRanges: Object.fromEntries(entries),
     dnsService: formatAddress(parseRange(services)!.first + 10),
+    ...(apiAddress === undefined
+      ? {}
+      : { api: { address: apiAddress, routerId: (parseAddress(apiAddress)! % 255) + 1 } }),
   };
 }
 
@@ -113,6 +120,41 @@ function sizeProblems(site: string, pods: string, services: string): Problem[] {
   ];
 }
 
+/** What a virtual address of the API is checked against. */
+export interface SiteAddresses {
+  /** Range of the site's own network. */
+  site: string;
+  /** Addresses in it, by whose they are. */
+  taken: Record<string, string>;
+  /** Parts of it that pods or services get theirs from, by argument. */
+  parts: Record<string, string | undefined>;
+}
+
+/** What is wrong with a virtual address of the API: it is one of the site's, and nobody else's. */
+export function apiAddressProblems(apiAddress: string, { site, taken, parts }: SiteAddresses): Problem[] {
+  const path = "apiAddress";
+  const range = parseRange(site);
+  const number = parseAddress(apiAddress);
+  const owner = Object.keys(taken).find((name) => taken[name] === apiAddress);
+  const remedy = `give a free one of the site's range ${site}`;
+  if (number === undefined)
+    return [{ path, found: `${quote(apiAddress)} is no IPv4 address`, remedy: "give one such as 10.0.0.10" }];
+  if (owner) return [{ path, found: `${apiAddress} is ${owner}'s already`, remedy }];
+  const part = Object.keys(parts).find((name) => isIn(parts[name], number));
+  if (part) return [{ path, found: `${apiAddress} is in ${part} ${parts[part]}`, remedy }];
+  if (!range || isHostAddress(range, number)) return [];
+  return [{ path, found: `${apiAddress} is no host address of the site's range ${site}`, remedy }];
+}
+
+function isIn(text: string | undefined, address: number): boolean {
+  const range = parseRange(text);
+  return range !== undefined && contains(range, address);
+}
+
+/** Whether a range holds an address, other than at its ends: network and broadcast. */
+const isHostAddress = (range: Range, address: number): boolean =>
+  contains(range, address) && address !== range.first && address !== range.first + range.size - 1;
+
 /** Hosts outside the site's range, at its ends, or at one address. */
 export function hostAddressProblems(site: string, hosts: Record<string, string>): Problem[] {
   const range = parseRange(site);
@@ -139,9 +181,7 @@ export function hostAddressProblems(site: string, hosts: Record<string, string>)
         },
       ];
     if (!range) return [];
-    const outside =
-      !contains(range, number) || number === range.first || number === range.first + range.size - 1;
-    return outside
+    return !isHostAddress(range, number)
       ? [
           {
             path,

@@ -1,4 +1,5 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
+import { apiAddressProblems } from "../model/address-plan.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
 import { NETWORK_SHAPE, networkProblems } from "../model/network.ts";
@@ -23,6 +24,7 @@ const CLUSTER_SHAPE = named({
   registry: given,
   artifacts: anything,
   apiPort: number,
+  apiAddress: text,
 });
 
 /** What is wrong with a cluster's arguments; all of it. */
@@ -37,6 +39,7 @@ export function clusterProblems(name: string, args: KubernetesClusterArgs): Prob
     ...poolProblems(args.pools ?? {}),
     ...podNetwork(args),
     ...portProblems("apiPort", args.apiPort ?? 6443),
+    ...virtualAddress(args),
     ...(args.registry.siteName === args.site.siteName
       ? []
       : [
@@ -99,6 +102,22 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
           ]),
     ]),
   ]);
+}
+
+/** Parts of the site's range that a network takes. */
+interface Parts {
+  loadBalancers?: string;
+  underlay?: { range: string };
+}
+
+function virtualAddress({ site, apiAddress, network }: KubernetesClusterArgs): Problem[] {
+  if (apiAddress === undefined) return [];
+  const hosts = Object.entries(site.hosts).map(([name, { address }]) => [`host ${name}`, address] as const);
+  const taken = { ...Object.fromEntries(hosts), ...site.reservedAddresses() };
+  // Each mode has one of them, or none.
+  const { loadBalancers, underlay } = (network ?? {}) as Parts;
+  const parts = { "network.loadBalancers": loadBalancers, "network.underlay.range": underlay?.range };
+  return apiAddressProblems(apiAddress, { site: site.range, taken, parts });
 }
 
 function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {

@@ -18,6 +18,7 @@ import {
 import { kubeconfig } from "../render/kubeconfig.ts";
 import type { Certificate } from "../secrets/resources.ts";
 import { type HostState, Preflight } from "../ssh/resources.ts";
+import { apiOnNode } from "./api-address.ts";
 import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
 import { clusterProblems } from "./cluster-problems.ts";
@@ -54,6 +55,13 @@ export interface KubernetesClusterArgs {
   artifacts?: Source;
   /** TCP port of the API servers. @default 6443 */
   apiPort?: number;
+  /**
+   * An IPv4 address of the site's network that nobody has: by keepalived (VRRP between the members' own
+   * addresses; one member alone announces itself by multicast) it is on a member whose API server lives,
+   * and kubeconfig and nodes go there. A running cluster keeps it. @default none: the kubeconfig names
+   * the first member, nodes try all of them
+   */
+  apiAddress?: string;
 }
 
 /**
@@ -83,7 +91,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   readonly registry: Registry;
 
   readonly #name: string;
-  readonly #args: Required<Omit<KubernetesClusterArgs, "artifacts" | "network">>;
+  readonly #args: Required<Omit<KubernetesClusterArgs, "artifacts" | "network" | "apiAddress">>;
   readonly #network: Network;
   readonly #plan: AddressPlan;
   readonly #images: Artifacts["images"];
@@ -94,7 +102,8 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     this.#name = name;
     this.#network = networkOf(args.network);
     this.#args = { pools: {}, apiPort: 6443, ...args };
-    this.#plan = addressPlan({ ...this.#network, site: args.site.range, hosts: this.#addresses() });
+    const { site, apiAddress } = args;
+    this.#plan = addressPlan({ ...this.#network, site: site.range, hosts: this.#addresses(), apiAddress });
     this.endpoint = `${name}.${args.site.siteName}.internal:${this.#args.apiPort}`;
     this.registry = args.registry;
     this.artifactList = artifactList(this.#artifactRequest(args.version));
@@ -161,6 +170,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       ...networkFacts(this.#network),
       registry: registry.address,
       apiPort: String(apiPort),
+      apiAddress: this.#plan.api?.address ?? "none",
     };
   }
 
@@ -214,10 +224,11 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       podRange: this.#plan.podRanges[host]!,
       peerRoutes: Object.fromEntries(peers.map((peer) => [this.#plan.podRanges[peer]!, addresses[peer]!])),
       endpointName: this.endpoint.split(":")[0]!,
-      // Its own API first: a member does not lean on another to start.
-      endpointAddresses: [host, ...controlPlane.filter((other) => other !== host)]
-        .filter((member) => controlPlane.includes(member))
-        .map((member) => addresses[member]!),
+      ...apiOnNode(addresses[host]!, {
+        members: controlPlane.map((member) => addresses[member]!),
+        apiPort: this.#args.apiPort,
+        api: this.#plan.api,
+      }),
       packages: this.artifactList.packages,
       registry,
     };
@@ -302,6 +313,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       name: this.#name,
       version: versions.kubernetes,
       endpoint: this.endpoint.split(":")[0]!,
+      apiAddress: this.#plan.api?.address,
       apiPort,
       podRange: this.#network.pods,
       serviceRange: this.#network.services,
@@ -331,7 +343,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       .apply(([caCertificate, certificate, privateKey]) =>
         kubeconfig({
           cluster: this.#name,
-          server: `https://${this.#addresses()[controlPlane[0]!]}:${apiPort}`,
+          server: `https://${this.#plan.api?.address ?? this.#addresses()[controlPlane[0]!]}:${apiPort}`,
           tlsServerName,
           caCertificate,
           user: "admin",

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifacts } from "../artifacts/resources.ts";
 import type { Connection } from "../model/connection.ts";
+import type { ApiAddressSettings } from "../render/api-address.ts";
 import {
   API_SERVER_FOLDER,
   admissionConfig,
@@ -12,6 +13,7 @@ import { containerdConfig, hostsToml } from "../render/containerd.ts";
 import { imagePatch, PATCHES_FOLDER } from "../render/kubeadm.ts";
 import { kubeletUnit } from "../render/kubelet.ts";
 import { HostState } from "../ssh/resources.ts";
+import { apiAddressState } from "./api-address.ts";
 import type { ClusterIdentity } from "./cluster-identity.ts";
 import type { ClusterImages } from "./cluster-images.ts";
 import type { Files, NetworkedNode, PodNetwork } from "./pod-networks/pod-network.ts";
@@ -23,6 +25,8 @@ export interface NodeDescription extends NetworkedNode {
   /** Stable name of the API, and where it leads, in the order to try. */
   endpointName: string;
   endpointAddresses: string[];
+  /** Its part in holding the API's virtual address. @default none */
+  apiAddress?: ApiAddressSettings;
   packages: string[];
   registry: Registry;
 }
@@ -43,12 +47,13 @@ export function nodeState(
   opts: pulumi.CustomResourceOptions,
 ): HostState {
   const { files, directories = {}, units, programs = {}, modules = [] } = parts.podNetwork.onNode(node);
+  const api = node.apiAddress && apiAddressState(node.apiAddress);
   return new HostState(
     `${cluster}-${node.host}-state`,
     {
       connection: node.connection,
       name: `kubernetes-${cluster}`,
-      packages: node.packages,
+      packages: [...node.packages, ...(api?.packages ?? [])],
       modules: node.container ? [] : ["overlay", "br_netfilter", ...modules],
       sysctls: { "net.ipv4.ip_forward": "1", ...(node.container ? {} : MACHINE_SYSCTLS) },
       hosts: { [node.endpointName]: node.endpointAddresses },
@@ -57,12 +62,14 @@ export function nodeState(
         ...runtimeFiles(node, parts),
         ...files,
         ...(node.controlPlane ? controlPlaneFiles(parts) : {}),
+        ...api?.files,
       },
       uploads: uploads({ ...PROGRAMS, ...programs }, parts.artifacts),
       units: {
         "containerd.service": { enabled: true, running: true, restartOn: [CONTAINERD_CONFIG] },
         "kubelet.service": { content: kubeletUnit, enabled: true, restartOn: ["/usr/local/bin/kubelet"] },
         ...units,
+        ...api?.units,
       },
     },
     opts,

@@ -109,6 +109,11 @@ export class Site extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
+  /** Addresses of the site's range that others than its hosts have, by whose they are. */
+  reservedAddresses(): Record<string, string> {
+    return {};
+  }
+
   /** How the plugin reaches a host of the site. */
   connection(host: string): pulumi.Output<Connection> {
     const { address, hostKey, port } = this.hosts[host]!;

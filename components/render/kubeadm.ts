@@ -8,6 +8,8 @@ export interface ClusterSettings {
   version: string;
   /** Stable name of the API that every host resolves. */
   endpoint: string;
+  /** Virtual address of the API. @default none */
+  apiAddress?: string;
   apiPort: number;
   podRange: string;
   serviceRange: string;
@@ -155,7 +157,7 @@ function clusterConfiguration(cluster: ClusterSettings): object {
     dns: { imageRepository: cluster.imageRepository, imageTag: cluster.tags.coredns },
     ...(cluster.kubeProxy ? {} : { proxy: { disabled: true } }),
     apiServer: {
-      certSANs: [cluster.endpoint],
+      certSANs: [cluster.endpoint, ...(cluster.apiAddress === undefined ? [] : [cluster.apiAddress])],
       extraArgs: args({
         "admission-control-config-file": `${API_SERVER_FOLDER}/admission.yaml`,
         "audit-log-maxage": "30",

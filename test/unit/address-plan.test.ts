@@ -4,6 +4,7 @@ import {
   type AddressPlanArgs,
   addressPlan,
   addressPlanProblems,
+  apiAddressProblems,
 } from "../../components/model/address-plan.ts";
 import { formatAddress, formatRange, overlap, parseRange } from "../../components/model/range.ts";
 
@@ -52,6 +53,54 @@ describe("the address plan", () => {
         expect(addressPlan({ ...args, hosts }).podRanges).toEqual(before);
       }),
     );
+  });
+});
+
+describe("the API's virtual address", () => {
+  /** A plan, and any address of its site. */
+  const anyAddress = anyPlan.chain((args) => {
+    const { first, size } = parseRange(args.site)!;
+    return fc.nat(size - 1).map((place) => ({ args, place, size, apiAddress: formatAddress(first + place) }));
+  });
+
+  test("is any that no host has, but the site's first and last; VRRP gets a number that it takes", () => {
+    fc.assert(
+      fc.property(anyAddress, ({ args, place, size, apiAddress }) => {
+        const isFree = place > 0 && place < size - 1 && !Object.values(args.hosts).includes(apiAddress);
+        const problems = apiAddressProblems(apiAddress, { site: args.site, taken: args.hosts, parts: {} });
+        expect(problems).toHaveLength(isFree ? 0 : 1);
+        const { api } = addressPlan({ ...args, apiAddress });
+        expect(api!.address).toBe(apiAddress);
+        expect(api!.routerId).toBeGreaterThanOrEqual(1);
+        expect(api!.routerId).toBeLessThanOrEqual(255);
+      }),
+    );
+  });
+
+  test("meets no pod and no service, and stays as it is when a host goes", () => {
+    fc.assert(
+      fc.property(anyAddress, ({ args, apiAddress }) => {
+        const { api, podRanges } = addressPlan({ ...args, apiAddress });
+        for (const range of [args.services, ...Object.values(podRanges)])
+          expect(overlap(parseRange(range)!, parseRange(`${apiAddress}/32`)!)).toBe(false);
+        const [, ...stay] = Object.entries(args.hosts);
+        expect(addressPlan({ ...args, apiAddress, hosts: Object.fromEntries(stay) }).api).toEqual(api);
+      }),
+    );
+  });
+
+  test.each([
+    ["10.0.0", '"10.0.0" is no IPv4 address'],
+    ["10.0.1.5", "10.0.1.5 is no host address of the site's range 10.0.0.0/24"],
+    ["10.0.0.0", "10.0.0.0 is no host address of the site's range 10.0.0.0/24"],
+    ["10.0.0.255", "10.0.0.255 is no host address of the site's range 10.0.0.0/24"],
+    ["10.0.0.11", "10.0.0.11 is host cp1's already"],
+    ["10.0.0.200", "10.0.0.200 is in network.loadBalancers 10.0.0.192/28"],
+  ])("is not %s", (apiAddress, found) => {
+    const taken = { "host cp1": "10.0.0.11" };
+    const parts = { "network.loadBalancers": "10.0.0.192/28", "network.underlay.range": undefined };
+    const problems = apiAddressProblems(apiAddress, { site: plan.site, taken, parts });
+    expect(problems.map((problem) => `${problem.path}: ${problem.found}`)).toEqual([`apiAddress: ${found}`]);
   });
 });
 

@@ -125,6 +125,32 @@ describe("a cluster on own machines", () => {
     expect(found).toContain("network.underlay.range: cp1 has the address 10.0.0.11 in 10.0.0.8/29");
   });
 
+  test("leads nodes and its kubeconfig to the API's virtual address, which its members hold", async () => {
+    const apiAddress = "10.0.0.10";
+    let kubeconfig = "";
+    const asked = await build(() => {
+      const cluster = platform({ controlPlane: ["cp1", "cp2", "cp3"], apiAddress });
+      cluster.kubeconfig.apply((text) => {
+        kubeconfig = text;
+      });
+    });
+    expect(kubeconfig).toContain("server: https://10.0.0.10:6443\n");
+    const states = ofType(asked, "ssh:HostState").filter(({ name }) => name.startsWith("paris-"));
+    const of = (host: string) => states.find(({ name }) => name === `paris-${host}-state`)!.inputs;
+    const members = ["10.0.0.11", "10.0.0.12", "10.0.0.13"];
+    expect(of("w1").hosts).toEqual({ "paris.paris.internal": [apiAddress, ...members] });
+    expect(of("cp2").hosts).toEqual({
+      "paris.paris.internal": ["10.0.0.12", apiAddress, "10.0.0.11", "10.0.0.13"],
+    });
+    const holders = states.filter(({ inputs }) => (inputs.packages as string[]).includes("keepalived"));
+    expect(holders.map(({ name }) => name)).toEqual([
+      "paris-cp1-state",
+      "paris-cp2-state",
+      "paris-cp3-state",
+    ]);
+    expect(Object.keys(of("cp1").units as object)).toContain("spillway-api-address.service");
+  });
+
   test("keeps its kubeconfig and the site's key secret", async () => {
     await build(async () => {
       const cluster = platform();
@@ -143,6 +169,7 @@ describe("bad arguments", () => {
         controlPlane: ["cp1", "cq2"],
         pools: { general: { hosts: ["w1", "cp1"] }, empty: { hosts: [] } },
         network: { mode: "bridge", pods: "10.0.0.0/16", services: "10.96.0.0/16" },
+        apiAddress: "10.0.0.21",
       }),
     );
     expect(problems).toEqual([
@@ -152,6 +179,7 @@ describe("bad arguments", () => {
       "pools.general.hosts[1]: cp1 is controlPlane[0] already",
       "pools.empty.hosts: no hosts",
       "network.pods: 10.0.0.0/16 overlaps site.range 10.0.0.0/24",
+      "apiAddress: 10.0.0.21 is host w1's already",
     ]);
   });
 
@@ -181,6 +209,18 @@ describe("bad arguments", () => {
 });
 
 describe("a lab site", () => {
+  test.each([
+    ["10.77.1.1", "the lab's gateway"],
+    ["10.77.1.254", "this computer"],
+  ])("keeps %s from being an API's virtual address: it is %s's", async (apiAddress, whose) => {
+    const program = () => {
+      const site = new LabSite("lab", { hosts: ["cp1"], range: "10.77.1.0/24" });
+      const registry = new Registry("registry", { site, host: "cp1" });
+      new KubernetesCluster("c", { site, registry, version: "1.36", controlPlane: ["cp1"], apiAddress });
+    };
+    expect(await problemsOf(program)).toEqual([`apiAddress: ${apiAddress} is ${whose}'s already`]);
+  });
+
   test("gives hosts addresses that follow from their names alone", async () => {
     const addresses: Record<string, string>[] = [];
     for (const hosts of [["cp1", "w1", "w2"], ["w2"]]) {

@@ -2,6 +2,12 @@ import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { underlayPlan } from "../../components/model/underlay.ts";
 import {
+  apiAddressUnit,
+  apiServerCheck,
+  interfaceScript,
+  keepalivedConfig,
+} from "../../components/render/api-address.ts";
+import {
   admissionConfig,
   auditPolicy,
   authenticationConfig,
@@ -61,8 +67,20 @@ const cilium = {
   workers: true,
 };
 
+const member = {
+  apiAddress: "10.0.0.10",
+  apiPort: 6443,
+  routerId: 11,
+  member: "10.0.0.12",
+  peers: ["10.0.0.11", "10.0.0.13"],
+  place: 1,
+};
+
 const rendered: Record<string, string> = {
   "admission.yaml": admissionConfig,
+  "api-address.service": apiAddressUnit,
+  "api-address-check.sh": apiServerCheck(member),
+  "api-address-interface.sh": interfaceScript(member),
   "audit-policy.yaml": auditPolicy,
   "authentication.yaml": authenticationConfig,
   "cni-bridge.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1500 }),
@@ -100,6 +118,8 @@ const rendered: Record<string, string> = {
     certificate: "crt",
     privateKey: "key",
   }),
+  "keepalived.conf": keepalivedConfig(member),
+  "keepalived-alone.conf": keepalivedConfig({ ...member, peers: [], place: 0 }),
   "kubelet.service": kubeletUnit,
   "multus.conf": multusConfig(
     "/etc/spillway/multus/kubeconfig",
@@ -137,6 +157,13 @@ test("a cluster whose pods reach no server of names is made without one", () => 
     parseAllDocuments(initConfig({ ...cluster, dns }, cp1))[0]!.get("skipPhases");
   expect(phases(true)).toBeUndefined();
   expect(String(phases(false))).toContain("addon/coredns");
+});
+
+test("an API server's certificate names the API's virtual address as well", () => {
+  const [, clusterConfiguration] = parseAllDocuments(
+    initConfig({ ...cluster, apiAddress: "10.0.0.10" }, cp1),
+  );
+  expect(clusterConfiguration!.toJS().apiServer.certSANs).toEqual(["paris.room.internal", "10.0.0.10"]);
 });
 
 describe("a host that is itself a container", () => {
