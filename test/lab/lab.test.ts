@@ -17,7 +17,7 @@ import * as control from "../../components/lab/control.ts";
 import { type HostInputs, type HostOutputs, host } from "../../components/lab/host.provider.ts";
 import { image, labPackages } from "../../components/lab/image.provider.ts";
 import { awaitSsh } from "../../components/lab/machine.ts";
-import { hostDirectory, interfaceName, labDirectory, namespaceName } from "../../components/lab/names.ts";
+import { hostDirectory, interfaceName, namespaceName } from "../../components/lab/names.ts";
 import { type NetworkInputs, type NetworkOutputs, network } from "../../components/lab/network.provider.ts";
 import { labProblems } from "../../components/lab/requirements.ts";
 import { rangeClash } from "../../components/lab/wiring.ts";

@@ -261,7 +261,7 @@ exit 1`);
     await migration.delete(context(), { id: "cut", inputs: moving, outputs });
     await restore.delete(context(), { id: "cut", inputs: restoring, outputs });
     await inside("rm -r /srv/volumes/cut-one /srv/volumes/cut-other");
-    },
+  },
   20 * minutes,
 );
 
