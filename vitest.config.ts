@@ -10,7 +10,8 @@ export default defineConfig({
     // An Output in a template string throws instead of printing a sentence about itself.
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      // A busy computer takes its time for what starts processes.
+      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: minute } },
       { extends: true, test: { name: "lab", include: ["test/lab/**/*.test.ts"], ...lab } },
       {
         extends: true,

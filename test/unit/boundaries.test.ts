@@ -94,7 +94,7 @@ test("importing spillway loads no cloud's SDK and not Kubernetes'", () => {
   expect(sdksLoadedBy("components/index.ts")).toEqual([]);
   expect(sdksLoadedBy("components/onprem/index.ts")).toEqual([]);
   expect(sdksLoadedBy("components/kubernetes/index.ts")).toContain("kubernetes");
-}, 60_000);
+}, 240_000);
 
 /** Pulumi's SDKs besides its own that a fresh process has loaded after the import. */
 function sdksLoadedBy(path: string): string[] {

@@ -143,7 +143,7 @@ test("every example in the documents and in doc comments compiles", () => {
   expect(shown.length).toBeGreaterThan(0);
   expect(commented.length).toBeGreaterThan(0);
   expect(problemsOf([...shown, ...commented])).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test("an example with a wrong argument, a missing name or an unknown module is found", () => {
   const wrong = (code: string, folder?: string) => ({ place: "here", code, ...(folder && { folder }) });
@@ -157,7 +157,7 @@ test("an example with a wrong argument, a missing name or an unknown module is f
   expect(name).toContain("Cannot find name 'nobody'");
   expect(module).toContain("Cannot find module 'spillway/moon'");
   expect(more).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test("every npm script and every file that the documents name is there", () => {
   const { scripts } = JSON.parse(readFileSync(join(checkout, "package.json"), "utf8")) as {
