@@ -25,7 +25,8 @@ interface Count {
 }
 
 const projects = process.argv.length > 2 ? process.argv.slice(2) : ["unit", "lab"];
-process.on("SIGINT", () => {});
+const interrupted = new AbortController();
+process.on("SIGINT", () => interrupted.abort());
 try {
   const progress = progressOn();
   const packages = packagesOf(missingPrograms());
@@ -50,7 +51,7 @@ async function furnishLabs(progress: Progress): Promise<void> {
     timeoutSeconds: 0,
     progress: (text) => progress.status(text),
     warn: (text) => progress.line(text),
-    signal: new AbortController().signal,
+    signal: interrupted.signal,
   };
   await ensureImage(work, { suite: "bookworm", packages: [...labPackages] });
   const { source } = await chooseSource({}, undefined, work.signal);

@@ -17,7 +17,7 @@ export interface VolumeAccess {
   directory?: string;
 }
 
-/** Shared volumes of a site: `CephStore`, `GlusterStore`, `HostStore`. */
+/** Volumes for hosts of a site, such as a `HostStore`. */
 export abstract class Store extends pulumi.ComponentResource {
   readonly storeName: string;
   readonly site: Site;
