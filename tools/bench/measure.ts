@@ -3,20 +3,30 @@ export interface Measure {
   /** The bench it belongs to: `npm run bench -- NAME` runs it alone. */
   bench: string;
   what: string;
-  unit: "s" | "MB";
-  /** One value a run. */
+  /** What it was measured on, where a bench measures the same on several. @default there is one only */
+  subject?: string;
+  unit: Unit;
+  /** One value a run; none where it could not be measured. */
   ours: number[];
+  /** Stands in the place of values that could not be measured. @default there are some */
+  absent?: string;
   /** The floor or the peer, in the same run. @default nothing to compare with */
   other?: { what: string; values: number[] };
   /** @default it is only reported */
   limit?: Limit;
+  /** What was found out beside the values. @default nothing */
+  note?: string;
 }
+
+export type Unit = "s" | "MB" | "Gb/s" | "µs" | "/s";
 
 export type Limit =
   /** At most so much, in the measure's unit. */
   | { most: number }
   /** Ours is at most so many times the other's. */
   | { mostTimes: number }
+  /** Ours is at least so many times the other's. */
+  | { leastTimes: number }
   /** The other's is at least so many times ours. */
   | { faster: number };
 
@@ -28,7 +38,7 @@ export function median(values: readonly number[]): number {
 
 /** Ours divided by the other's, or the other way round where it says how many times faster. */
 export function ratio({ ours, other, limit }: Measure): number | undefined {
-  if (!other) return undefined;
+  if (!other || ours.length === 0) return undefined;
   const times = median(ours) / median(other.values);
   return limit && "faster" in limit ? 1 / times : times;
 }
@@ -39,15 +49,19 @@ export function kept(measure: Measure): boolean | undefined {
   if (!limit) return undefined;
   if ("most" in limit) return median(ours) <= limit.most;
   if ("mostTimes" in limit) return ratio(measure)! <= limit.mostTimes;
+  if ("leastTimes" in limit) return ratio(measure)! >= limit.leastTimes;
   return ratio(measure)! >= limit.faster;
 }
 
+/** A value as it is read: no more digits than it is worth. */
+export const digits = (value: number, unit: Unit): string =>
+  value.toFixed(unit === "MB" || unit === "/s" ? 0 : value < 1 ? 2 : 1);
+
 /** Median, with least and most where there are several runs. */
-export function shown(values: readonly number[], unit: Measure["unit"]): string {
-  const digits = (value: number) => value.toFixed(unit === "MB" ? 0 : value < 1 ? 2 : 1);
-  const text = `${digits(median(values))} ${unit}`;
+export function shown(values: readonly number[], unit: Unit): string {
+  const text = `${digits(median(values), unit)} ${unit}`;
   if (values.length < 2) return text;
-  return `${text} (${digits(Math.min(...values))} to ${digits(Math.max(...values))})`;
+  return `${text} (${digits(Math.min(...values), unit)} to ${digits(Math.max(...values), unit)})`;
 }
 
 /** Seconds that work takes; says them. */
@@ -58,7 +72,7 @@ export async function seconds(what: string, work: () => Promise<unknown>): Promi
 }
 
 /** Shows one value as progress. */
-export function said(what: string, value: number): number {
-  console.error(`  ${what}: ${value.toFixed(2)} s`);
+export function said(what: string, value: number, unit: Unit = "s"): number {
+  console.error(`  ${what}: ${value.toFixed(2)} ${unit}`);
   return value;
 }

@@ -2,18 +2,22 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { checkout } from "../engine/paths.ts";
+import { gridTable } from "./grid.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { kept, type Measure, ratio, shown } from "./measure.ts";
+import { tools } from "./network-tools.ts";
+import { picture } from "./picture.ts";
 
 const headings = ["bench", "measure", "ours", "beside", "its value", "ratio", "limit", "kept"];
 
 function cells(measure: Measure): string[] {
-  const { bench, what, unit, ours, other, limit } = measure;
+  const { bench, what, subject, unit, ours, other, limit } = measure;
   const times = ratio(measure);
   const verdict = kept(measure);
   return [
     bench,
-    what,
-    shown(ours, unit),
+    subject ? `${what}, ${subject}` : what,
+    measure.absent ?? shown(ours, unit),
     other?.what ?? "",
     other ? shown(other.values, unit) : "",
     times === undefined ? "" : `${times.toFixed(2)}${limit && "faster" in limit ? " times faster" : ""}`,
@@ -26,16 +30,20 @@ function limitText({ limit, unit }: Measure): string {
   if (!limit) return "";
   if ("most" in limit) return `at most ${limit.most} ${unit}`;
   if ("mostTimes" in limit) return `at most ${limit.mostTimes}`;
+  if ("leastTimes" in limit) return `at least ${limit.leastTimes}`;
   return `at least ${limit.faster}`;
 }
 
-/** The table in Markdown; its columns are padded so that a terminal shows it well too. */
+/** The table in Markdown, and below it what was found out besides. */
 export function table(measures: readonly Measure[]): string {
-  const rows = [headings, ...measures.map(cells)];
-  const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
-  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
-  return [line(headings), rule, ...rows.slice(1).map(line)].join("\n");
+  return [markdownTable(headings, measures.map(cells)), ...notes(measures)].join("\n");
+}
+
+function notes(measures: readonly Measure[]): string[] {
+  const told = measures.flatMap(({ bench, subject, note }) =>
+    note ? [`- ${[bench, subject].filter(Boolean).join(", ")}: ${note}`] : [],
+  );
+  return told.length === 0 ? [] : ["", ...new Set(told)];
 }
 
 /** What of the machine decides about the figures. */
@@ -46,16 +54,14 @@ export function machine(): string {
   return `${cpus().length} processors (${cpu?.model.trim() ?? "unknown"}), ${memory} GiB, Linux ${release()}, Node ${process.versions.node}; load ${load} at the start`;
 }
 
-interface Document {
+/** What `docs/bench.json` keeps. */
+export interface Document {
   runs: Record<string, { date: string; machine: string; measures: Measure[] }>;
 }
 
-const folder = join(checkout, "docs");
-
-/** Writes `docs/bench.json` and `docs/bench.md`; benches that this run left out keep their former figures. */
+/** Writes the figures into `docs/` and the README; benches that this run left out keep their former ones. */
 export function write(measures: readonly Measure[], where: string): void {
-  const file = join(folder, "bench.json");
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Document) : { runs: {} };
+  const before = existsSync(join(checkout, figures)) ? figuresOf(read(figures)) : { runs: {} };
   const date = new Date().toISOString().slice(0, 10);
   const names = [...new Set(measures.map(({ bench }) => bench))];
   const fresh = names.map((name) => {
@@ -63,9 +69,42 @@ export function write(measures: readonly Measure[], where: string): void {
     return [name, { date, machine: where, measures: own }] as const;
   });
   const document: Document = { runs: { ...before.runs, ...Object.fromEntries(fresh) } };
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`);
-  writeFileSync(join(folder, "bench.md"), markdown(document));
+  mkdirSync(join(checkout, "docs"), { recursive: true });
+  writeFileSync(join(checkout, figures), `${JSON.stringify(document, undefined, 2)}\n`);
+  for (const [path, text] of Object.entries(pages(document, read("README.md"))))
+    writeFileSync(join(checkout, path), text);
+}
+
+export const figures = "docs/bench.json";
+export const figuresOf = (text: string): Document => JSON.parse(text) as Document;
+const read = (path: string): string => readFileSync(join(checkout, path), "utf8");
+
+/** Every file in which figures stand, by its path in the checkout. */
+export function pages(document: Document, readme: string): Record<string, string> {
+  const networks = document.runs.network?.measures;
+  return {
+    "docs/bench.md": markdown(document),
+    ...(networks && {
+      "docs/network.svg": networkPicture(networks),
+      "README.md": withFigures(readme, "network", gridTable("network", networks)),
+    }),
+  };
+}
+
+const networkPicture = (measures: readonly Measure[]) =>
+  picture(
+    "From a pod to one on the other host. Red: between the hosts themselves, by turns. In brackets: the ratio.",
+    measures,
+    Object.fromEntries(tools.map(({ what, better }) => [what, better])),
+  );
+
+/** Replaces what stands between two marks of a document. */
+export function withFigures(text: string, bench: string, fresh: string): string {
+  const [begin, end] = [`<!-- figures: ${bench} -->\n`, "\n<!-- end of figures -->"];
+  const start = text.indexOf(begin);
+  const stop = text.indexOf(end, start);
+  if (start < 0 || stop < 0) throw new Error(`the document has no marks for the figures of ${bench}`);
+  return `${text.slice(0, start + begin.length)}${fresh}${text.slice(stop)}`;
 }
 
 function markdown({ runs }: Document): string {
@@ -83,5 +122,27 @@ ${table(all)}
 Run by:
 
 ${origins.join("\n")}
-`;
+${runs.network ? networks : ""}`;
 }
+
+/** How the figures of networks are to be read. */
+const networks = `
+## Networks
+
+![Throughput, latency and connections a second of every network](network.svg)
+
+A cluster of two lab hosts is made for each network, by the library's own components. A path leads from the second host
+to the first, or from a pod on the second to a pod on the first. By turns, in several rounds:
+
+- throughput: \`iperf3\`, one TCP stream for three seconds after one that is not counted
+- latency: \`sockperf ping-pong --tcp\`, the median round trip within two seconds
+- connections: \`ab\` and \`lighttpd\`, 8,000 of them, 8 at a time, one request for an empty file on each
+
+The programs are the hosts' own and enter the network namespace of a pod (\`nsenter --net\`): packets go exactly the
+pod's way, and no image is needed; limits of a pod's control group would come on top. "Host to host" is measured on the
+hosts of the same cluster, so what a network costs its hosts is in both; compare rows by their absolute figures as well.
+
+The hosts are containers on one computer: no card and no wire is between them, and packets of 64 KiB pass unsplit. What
+differs is processor time. On real machines a card of 1 or 10 Gb/s may hide a difference in throughput, and one that
+does not take work off tunnels may make it larger.
+`;
