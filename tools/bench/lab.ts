@@ -96,7 +96,8 @@ export function writeSshConfig(folder: string, connections: readonly Connection[
   return path;
 }
 
-async function freeRange(lab: string): Promise<string> {
+/** A range for a lab's network that nothing on this computer uses. */
+export async function freeRange(lab: string): Promise<string> {
   for (let third = 0; third < 256; third++) {
     const range = `10.253.${third}.0/24`;
     if ((await rangeClash(lab, range)) === undefined) return range;

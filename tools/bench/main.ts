@@ -5,6 +5,7 @@ import { installPackages, missingPrograms, packagesOf } from "../machine.ts";
 import { cluster } from "./cluster.ts";
 import type { Measure } from "./measure.ts";
 import { memory } from "./memory.ts";
+import { network } from "./network.ts";
 import { noChange } from "./no-change.ts";
 import { options } from "./options.ts";
 import { machine, table, write } from "./report.ts";
@@ -12,13 +13,14 @@ import { start } from "./start.ts";
 import { state } from "./state.ts";
 import { interrupted, tidy, tidyOnSignals } from "./tidy.ts";
 
-const usage = `npm run bench                all benches, about 15 minutes
+const usage = `npm run bench                all benches, about 40 minutes
 npm run bench -- NAME ...    some of them
   start       npm start on a fresh state, and again
   cluster     the cluster on ready hosts, beside a bare shell script
   no-change   a run without changes, beside an empty program and SSH round trips
   state       declared state, beside Ansible
   memory      the program and the SSH layer with 100 hosts
+  network     pods' paths in every network, beside their hosts' own, about 25 minutes
   --write     keep the figures in docs/bench.json and docs/bench.md
   --quick     one round of each, to see that all works
   --cold      start with empty caches: fetches and builds all, about 20 minutes
@@ -30,6 +32,7 @@ const benches: Record<string, () => Promise<Measure[]>> = {
   "no-change": noChange,
   state,
   memory,
+  network,
 };
 
 tidyOnSignals();
