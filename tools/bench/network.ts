@@ -10,7 +10,7 @@ import { contains, parseAddress, parseRange } from "../../components/model/range
 import { UNDERLAY_LABEL } from "../../components/render/underlay.ts";
 import { freeRange } from "./lab.ts";
 import { type Measure, said } from "./measure.ts";
-import { type Endpoint, lighttpdFiles, type Tool, toolPackages, tools } from "./network-tools.ts";
+import { type Endpoint, iperf3, lighttpdFiles, type Tool, toolPackages, tools } from "./network-tools.ts";
 import { rounds } from "./options.ts";
 import { benchStack, pulumi, UP } from "./stack.ts";
 import { interrupted } from "./tidy.ts";
@@ -40,9 +40,9 @@ const lab = "bench-network";
 const program = (range: string, { network }: Subject) => `
 import { KubernetesCluster, Registry, Site } from "spillway/lab";
 const site = new Site("${lab}", {
-  hosts: ["h1", "h2"],
+  hosts: ${JSON.stringify(Object.keys(hostsOf(range)))},
   range: "${range}",
-  addresses: ${JSON.stringify({ h1: hostOf(range, 11), h2: hostOf(range, 12) })},
+  addresses: ${JSON.stringify(hostsOf(range))},
   packages: ${JSON.stringify([...labPackages, ...toolPackages])},
 });
 const registry = new Registry("registry", { site, host: "h1" });
@@ -52,12 +52,16 @@ const cluster = new KubernetesCluster("bench", { site, version: "1.36", controlP
 export const hello = registry.image("hello", cluster.image("hello")).reference;
 `;
 
-const hostOf = (range: string, last: number) => range.replace("0/24", String(last));
+/** Addresses by name. The last two are in no cluster. */
+const hostsOf = (range: string) =>
+  Object.fromEntries(
+    ["h1", "h2", "h3", "h4"].map((host, i) => [host, range.replace("0/24", String(11 + i))]),
+  );
 
 /**
- * A cluster of two hosts for each network, one after the other. A path leads from the second host to the first:
- * between the hosts themselves, and between a pod on each. Both are measured by turns, with the same programs of the
- * hosts, which enter the network namespace of a pod for its path.
+ * A cluster of two hosts for each network, one after the other, and two hosts beside it. Pods of the cluster, its hosts
+ * and those beside have a path each, which are measured by turns: a network costs its hosts as well, so only those
+ * beside are a measure for all. The programs are the hosts', and enter the network namespace of a pod for its path.
  */
 export async function network(): Promise<Measure[]> {
   const range = await freeRange(lab);
@@ -74,10 +78,13 @@ async function measureOne(range: string, subject: Subject): Promise<Measure[]> {
   said(`cluster, ${subject.name}`, await pulumi(stack, ...UP));
   const { hello } = await stack.outputs<{ hello: string }>();
   const [server, client] = await startPods(subject.network, hello);
-  const between = (start: Place, end: Place): Path => ({ start, end });
-  const hosts = between(place("h2", hostOf(range, 12)), place("h1", hostOf(range, 11)));
-  const pods = between(client, server);
-  const measures = await measurePaths(subject, range, hosts, pods);
+  const [h1, h2, h3, h4] = Object.entries(hostsOf(range)).map(place) as [Place, Place, Place, Place];
+  const paths = {
+    beside: { start: h4, end: h3 },
+    hosts: { start: h2, end: h1 },
+    pods: { start: client, end: server },
+  };
+  const measures = await measurePaths(subject, range, paths);
   await stack.remove();
   return measures;
 }
@@ -93,40 +100,39 @@ interface Path {
   end: Place;
 }
 
-const place = (host: string, address: string): Place => ({ host, address, process: 1, port: 5200 });
+type Paths = Record<"beside" | "hosts" | "pods", Path>;
 
-async function measurePaths(subject: Subject, range: string, hosts: Path, pods: Path): Promise<Measure[]> {
+const place = ([host, address]: [string, string]): Place => ({ host, address, process: 1, port: 5200 });
+
+async function measurePaths(subject: Subject, range: string, paths: Paths): Promise<Measure[]> {
   const common = { bench: "network", subject: subject.name };
-  await serve(hosts.end);
-  await mustReach(hosts);
+  const { beside, hosts, pods } = paths;
+  for (const path of [beside, hosts]) await open(path);
   if (subject.network.mode === "none") {
     const note = await noPath(pods.start, [pods.end, hosts.end]);
     return tools.map(({ what, unit }) => ({ ...common, what, unit, ours: [], absent: "no path", note }));
   }
-  await serve(pods.end);
-  await mustReach(pods);
+  await open(pods);
   const note = await seenFromOutside(range, pods.start);
-  const values = await byTurns(subject, hosts, pods);
-  return tools.map(({ what, unit }, i) => ({
-    ...common,
-    what,
-    unit,
-    ...values[i]!,
-    ...(what === "throughput" && subject.network.mode === "underlay" && { limit: { leastTimes: 0.95 } }),
-    note,
-  }));
+  const values = await byTurns(subject, paths);
+  return tools.flatMap(({ what, unit }, i): Measure[] => {
+    const other = { what: "hosts in no cluster", values: values.beside[i]! };
+    const limit = what === iperf3.what && subject.network.mode === "underlay" && { leastTimes: 0.95 };
+    return [
+      { ...common, what, unit, ours: values.pods[i]!, other, note, ...(limit && { limit }) },
+      { ...common, what: `${what} of its hosts`, unit, ours: values.hosts[i]!, other },
+    ];
+  });
 }
 
-type Values = Required<Pick<Measure, "ours" | "other">>;
-
-/** Values of each tool; within a round each path has its turn before the next tool. */
-async function byTurns({ name }: Subject, hosts: Path, pods: Path): Promise<Values[]> {
-  const values = tools.map((): Values => ({ ours: [], other: { what: "host to host", values: [] } }));
+/** Values of each path by tool; within a round each path has its turn before the next tool. */
+async function byTurns({ name }: Subject, paths: Paths): Promise<Record<keyof Paths, number[][]>> {
+  const none = () => tools.map((): number[] => []);
+  const values = { beside: none(), hosts: none(), pods: none() };
   for (let round = 0; round < rounds(5); round++) {
     for (const [i, tool] of tools.entries()) {
-      const { ours, other } = values[i]!;
-      other.values.push(said(`${tool.what}, host to host`, await once(tool, hosts), tool.unit));
-      ours.push(said(`${tool.what}, ${name}`, await once(tool, pods), tool.unit));
+      for (const key of ["beside", "hosts", "pods"] as const)
+        values[key][i]!.push(said(`${name}, ${tool.what}, ${key}`, await once(tool, paths[key]), tool.unit));
     }
   }
   return values;
@@ -136,13 +142,15 @@ async function once(tool: Tool, { start, end }: Path): Promise<number> {
   return tool.read(await within(start, tool.client(start, end)));
 }
 
-/** Starts the servers of a place. */
-async function serve(end: Place): Promise<void> {
+/** Starts the servers at the end of a path. */
+async function open(path: Path): Promise<void> {
+  const { end } = path;
   await inside(end.host, lighttpdFiles(end));
   for (const tool of tools) {
     const unit = `--unit=bench-${tool.name}-${end.port}`;
     await inside(end.host, ["systemd-run", "--quiet", "--collect", unit, ...enter(end), ...tool.server(end)]);
   }
+  await mustReach(path);
 }
 
 const enter = ({ process }: Place) => ["nsenter", "--net", "--target", String(process)];

@@ -81,7 +81,8 @@ const read = (path: string): string => readFileSync(join(checkout, path), "utf8"
 
 /** Every file in which figures stand, by its path in the checkout. */
 export function pages(document: Document, readme: string): Record<string, string> {
-  const networks = document.runs.network?.measures;
+  const whats = tools.map(({ what }) => what);
+  const networks = document.runs.network?.measures.filter(({ what }) => whats.includes(what));
   return {
     "docs/bench.md": markdown(document),
     ...(networks && {
@@ -93,7 +94,7 @@ export function pages(document: Document, readme: string): Record<string, string
 
 const networkPicture = (measures: readonly Measure[]) =>
   picture(
-    "From a pod to one on the other host. Red: between the hosts themselves, by turns. In brackets: the ratio.",
+    "From a pod to one on another host. Red: between two hosts in no cluster, by turns. In brackets: ours to theirs.",
     measures,
     Object.fromEntries(tools.map(({ what, better }) => [what, better])),
   );
@@ -131,16 +132,17 @@ const networks = `
 
 ![Throughput, latency and connections a second of every network](network.svg)
 
-A cluster of two lab hosts is made for each network, by the library's own components. A path leads from the second host
-to the first, or from a pod on the second to a pod on the first. By turns, in several rounds:
+A cluster of two lab hosts is made for each network, by the library's own components, and two more hosts that are in no
+cluster. Paths lead from a pod to one on the other host, from host to host of the cluster, and from host to host beside
+it. They are measured by turns, in several rounds:
 
 - throughput: \`iperf3\`, one TCP stream for three seconds after one that is not counted
 - latency: \`sockperf ping-pong --tcp\`, the median round trip within two seconds
 - connections: \`ab\` and \`lighttpd\`, 8,000 of them, 8 at a time, one request for an empty file on each
 
 The programs are the hosts' own and enter the network namespace of a pod (\`nsenter --net\`): packets go exactly the
-pod's way, and no image is needed; limits of a pod's control group would come on top. "Host to host" is measured on the
-hosts of the same cluster, so what a network costs its hosts is in both; compare rows by their absolute figures as well.
+pod's way, and no image is needed; limits of a pod's control group would come on top. A network costs its hosts' own
+programs something as well: rows "of its hosts" say how much.
 
 The hosts are containers on one computer: no card and no wire is between them, and packets of 64 KiB pass unsplit. What
 differs is processor time. On real machines a card of 1 or 10 Gb/s may hide a difference in throughput, and one that
