@@ -19,6 +19,17 @@ export interface HostFacts {
   hosts?: Record<string, string>;
 }
 
+/**
+ * Settings of Debian packages that no namespace holds: a host would change them for the whole computer.
+ * Empty files, which dpkg keeps as the administrator's; over a link to /dev/null it installs nothing.
+ */
+const machineWideSysctls = [
+  "30-ceph-osd.conf",
+  "30-lxc-inotify.conf",
+  "50-pid-max.conf",
+  "99-protect-links.conf",
+];
+
 const begin = "# lab hosts, begin";
 const end = "# lab hosts, end";
 
@@ -33,6 +44,7 @@ export function hostFiles(facts: HostFacts, computerResolvConf: string): Record<
     "etc/systemd/system/spillway-network.service": { content: networkUnit(facts) },
     "etc/systemd/system/spillway-mounts.service": { content: mountsUnit },
     "usr/local/sbin/spillway-mounts": { content: mountsScript, mode: 0o755 },
+    ...Object.fromEntries(machineWideSysctls.map((file) => [`etc/sysctl.d/${file}`, { content: "" }])),
   };
 }
 

@@ -58,14 +58,6 @@ const maskedUnits = [
   "systemd-udevd.service",
 ];
 
-/** Settings of Debian packages that no namespace holds: a host would change them for the whole computer. */
-const machineWideSysctls = [
-  "30-ceph-osd.conf",
-  "30-lxc-inotify.conf",
-  "50-pid-max.conf",
-  "99-protect-links.conf",
-];
-
 /** Directory of the image with these inputs. */
 export function imageDirectory({ suite, packages, mirror }: ImageInputs): string {
   const content = JSON.stringify({
@@ -178,11 +170,7 @@ async function settle(rootfs: string): Promise<void> {
   // Whoever installs a service on a host enables it there, as on any machine.
   writeFileSync(inside("etc/systemd/system-preset/00-spillway.preset"), "enable ssh.service\ndisable *\n");
   await run(["systemctl", `--root=${rootfs}`, "preset-all"]);
-  const masked = [
-    ...maskedUnits.map((unit) => join("etc/systemd/system", unit)),
-    ...machineWideSysctls.map((file) => join("etc/sysctl.d", file)),
-  ];
-  for (const path of masked) {
+  for (const path of maskedUnits.map((unit) => join("etc/systemd/system", unit))) {
     await rm(inside(path), { recursive: true, force: true });
     await symlink("/dev/null", inside(path));
   }

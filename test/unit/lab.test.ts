@@ -258,6 +258,10 @@ describe("files of a host", () => {
     expect(hostsFile(second, { ...facts, hosts: { w2: "10.77.1.22" } })).toBe(second);
   });
 
+  test("keep packages from settings that all hosts share, as files that dpkg leaves alone", () => {
+    expect(hostFiles(facts, "")["etc/sysctl.d/30-ceph-osd.conf"]).toEqual({ content: "" });
+  });
+
   test("name no server that only the computer can reach", () => {
     expect(resolvConf("# x\nnameserver 127.0.0.53\nnameserver 10.0.0.2\nsearch example\n")).toBe(
       "nameserver 10.0.0.2\nsearch example\n",
