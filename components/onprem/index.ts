@@ -15,6 +15,7 @@ export type { UnderlayArgs } from "../model/underlay.ts";
 export type { Taint } from "../render/kubeadm.ts";
 export { Backup, type BackupArgs } from "./backup.ts";
 export type { BackupTarget, S3Args } from "./backup-target.ts";
+export { type CephDevice, CephStore, type CephStoreArgs, CephVolume } from "./ceph-store.ts";
 export {
   KubernetesCluster,
   type KubernetesClusterArgs,

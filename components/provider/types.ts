@@ -1,5 +1,10 @@
 import { artifacts } from "../artifacts/artifacts.provider.ts";
 import { image } from "../artifacts/image.provider.ts";
+import { devices } from "../ceph/devices.provider.ts";
+import { fileSystem } from "../ceph/filesystem.provider.ts";
+import { monitor } from "../ceph/monitor.provider.ts";
+import { osd } from "../ceph/osd.provider.ts";
+import { subvolume } from "../ceph/subvolume.provider.ts";
 import { controlPlaneMember } from "../kubeadm/control-plane-member.provider.ts";
 import { worker } from "../kubeadm/worker.provider.ts";
 import { host } from "../lab/host.provider.ts";
@@ -24,17 +29,22 @@ export const resourceTypes = [
   backup,
   certificate,
   controlPlaneMember,
+  devices,
   directory,
+  fileSystem,
   host,
   hostState,
   image,
   keyPair,
   labImage,
   migration,
+  monitor,
   network,
+  osd,
   password,
   preflight,
   restore,
   space,
+  subvolume,
   worker,
 ];

@@ -13,6 +13,14 @@ import {
   authenticationConfig,
   encryptionConfig,
 } from "../../components/render/api-server.ts";
+import {
+  CAPS,
+  cephClientConfig,
+  cephConfig,
+  cephKey,
+  cephKeyring,
+  osdDropIn,
+} from "../../components/render/ceph.ts";
 import { ciliumAgentUnit, ciliumManifests, ciliumOperatorUnit } from "../../components/render/cilium.ts";
 import {
   cniConfig,
@@ -56,6 +64,10 @@ const cluster: ClusterSettings = {
   kubeProxy: true,
   dns: true,
 };
+const ceph = {
+  fsid: "f335103a-fdd0-4fe8-b0b1-62e794f1f942",
+  monitors: { s1: "10.0.0.31", s2: "10.0.0.32", s3: "10.0.0.33" },
+};
 const cp1 = { name: "cp1", address: "10.0.0.11", taints: [CONTROL_PLANE_TAINT] };
 const join = { endpoint: "paris.room.internal:6443", token: "abcdef.0123456789abcdef", caHash: "sha256:00" };
 
@@ -83,6 +95,25 @@ const rendered: Record<string, string> = {
   "api-address-interface.sh": interfaceScript(member),
   "audit-policy.yaml": auditPolicy,
   "authentication.yaml": authenticationConfig,
+  "ceph.conf": cephConfig({
+    ...ceph,
+    network: "10.0.0.0/24",
+    replicas: 3,
+    osdMemoryMiB: 4096,
+    container: false,
+  }),
+  "ceph-client.conf": cephClientConfig(ceph, {
+    name: "client.shared-data",
+    fileSystem: "shared",
+    directory: "/volumes/_nogroup/data/1",
+    keyring: "/etc/ceph/spillway/shared-data.keyring",
+  }),
+  "ceph.keyring": cephKeyring([
+    { name: "mon.", key: cephKey(new Uint8Array(16)), caps: CAPS.monitor },
+    { name: "mgr.s1", key: cephKey(new Uint8Array(16).fill(255)), caps: CAPS.manager },
+    { name: "mds.s1", key: cephKey(new Uint8Array(16).fill(1)), caps: CAPS.metadata },
+  ]),
+  "ceph-osd-drop-in.conf": osdDropIn("/dev/disk/by-id/ata-x"),
   "cni-bridge.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1500 }),
   "cni-overlay.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1450 }),
   "cilium-agent-bridge.service": ciliumAgentUnit(

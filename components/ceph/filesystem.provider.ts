@@ -1,0 +1,170 @@
+import { refuse } from "../model/problem.ts";
+import { type Capacity, dataLossProblem } from "../model/store.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { minSize } from "../render/ceph.ts";
+import { type ClusterInputs, onCluster, parsed } from "./cluster.ts";
+
+export interface FileSystemInputs extends ClusterInputs {
+  name: string;
+  /** Copies of each object. */
+  replicas: number;
+  /** UUIDs of the OSDs that have to be up. */
+  osds: string[];
+  /** It may go with what is in it. */
+  allowDataLoss: boolean;
+}
+
+export interface FileSystemOutputs {
+  health: string;
+  capacity: Capacity;
+}
+
+/*
+ * HEALTH_OK comes too early in a young cluster: before a manager and OSDs have reported there is
+ * nothing to warn of. The pools begin with few placement groups; Ceph's autoscaler makes more.
+ */
+const CREATE = `
+pool() {
+  ceph osd pool ls | grep -qxF "$1" || ceph osd pool create "$1" "$2" >&2
+  ceph osd pool set "$1" size "$REPLICAS" --yes-i-really-mean-it >&2
+  ceph osd pool set "$1" min_size "$MIN_SIZE" >&2
+  ceph osd pool set "$1" pg_autoscale_mode on >&2
+}
+pool "$NAME-metadata" 8
+pool "$NAME-data" 16
+if ! ceph fs get "$NAME" >/dev/null 2>&1; then ceph fs new "$NAME" "$NAME-metadata" "$NAME-data" >&2; fi
+turns=0
+ready() {
+  ceph mds stat | grep -q "$NAME:.*up:active" && ceph mgr stat | grep -q '"available": true' &&
+    ceph osd stat | grep -qE "^ *$OSDS osds: $OSDS up.* $OSDS in" &&
+    ceph fs subvolume ls "$NAME" >/dev/null 2>&1 && ceph health | grep -q ^HEALTH_OK
+}
+until ready; do
+  turns=$((turns + 1))
+  if [ "$turns" -gt 120 ]; then echo "not healthy after minutes: $(ceph health | head -c 500)" >&2; break; fi
+  ceph health | head -c 300 >&2; echo >&2
+  sleep 2
+done
+`;
+
+const LOOK = `
+if ceph fs get "$NAME" >/dev/null 2>&1; then
+  ceph status -f json | tr -d '\\n'; echo
+  ceph df -f json | tr -d '\\n'; echo
+  ceph osd pool get "$NAME-data" size
+fi
+`;
+
+/** Regular files that lie in the file system, its own bookkeeping and what waits to be purged aside. */
+const HOLDS = `
+if ceph fs get "$NAME" >/dev/null 2>&1; then
+  place=$(mktemp -d -p /run)
+  trap 'umount -l "$place" 2>/dev/null || :; rmdir "$place" 2>/dev/null || :' EXIT
+  timeout -k 5 120 ceph-fuse --id admin --client_fs "$NAME" "$place" >/dev/null
+  find "$place" -mindepth 1 \\( -path "$place/volumes/_*" \\) -prune -o -type f -print | head -n 1 | sed "s|^$place||"
+  ceph fs subvolume ls "$NAME" | grep '"name"' || :
+fi
+`;
+
+const REMOVE = `
+if ceph fs get "$NAME" >/dev/null 2>&1; then
+  ceph fs fail "$NAME" >&2
+  ceph fs rm "$NAME" --yes-i-really-mean-it >&2
+fi
+ceph config set mon mon_allow_pool_delete true
+for pool in "$NAME-data" "$NAME-metadata"; do
+  turns=0
+  # A monitor learns of a setting a moment later.
+  until ! ceph osd pool ls | grep -qxF "$pool" || ceph osd pool rm "$pool" "$pool" --yes-i-really-really-mean-it >&2; do
+    turns=$((turns + 1)); if [ "$turns" -gt 30 ]; then exit 1; fi
+    sleep 1
+  done
+done
+ceph config rm mon mon_allow_pool_delete
+`;
+
+interface Status {
+  health: { status: string; checks: Record<string, unknown> };
+}
+
+interface Usage {
+  pools: { name: string; stats: { stored: number; max_avail: number } }[];
+}
+
+/** What the cluster says of itself, in the terms of stores. Pure. */
+export function outputsOf(name: string, status: Status, usage: Usage): FileSystemOutputs {
+  const checks = Object.keys(status.health.checks).sort();
+  const { stored = 0, max_avail: available = 0 } =
+    usage.pools.find((pool) => pool.name === `${name}-data`)?.stats ?? {};
+  const health = checks.length === 0 ? status.health.status : `${status.health.status}: ${checks.join(", ")}`;
+  return { health, capacity: { total: stored + available, used: stored, available } };
+}
+
+const nameAlone = ({ name }: FileSystemInputs) => ({ NAME: name });
+
+async function look(
+  context: Context,
+  inputs: FileSystemInputs,
+): Promise<{ outputs: FileSystemOutputs; replicas: number } | undefined> {
+  const question = { name: "look at the store", text: LOOK, values: nameAlone(inputs) };
+  const [status, usage, size] = (await onCluster(inputs, context, question, false)).split("\n");
+  if (!status || !usage) return undefined;
+  const outputs = outputsOf(inputs.name, parsed<Status>(status), parsed<Usage>(usage));
+  return { outputs, replicas: Number(/\d+/.exec(size ?? "")?.[0] ?? inputs.replicas) };
+}
+
+async function make(context: Context, inputs: FileSystemInputs): Promise<FileSystemOutputs> {
+  context.progress("waiting until all of the store is up");
+  const { name, replicas, osds } = inputs;
+  await onCluster(inputs, context, {
+    name: `make the file system ${name}`,
+    text: CREATE,
+    values: {
+      NAME: name,
+      REPLICAS: String(replicas),
+      MIN_SIZE: String(minSize(replicas)),
+      OSDS: String(osds.length),
+    },
+    timeoutSeconds: 1200,
+  });
+  const found = await look(context, inputs);
+  if (!found) throw new Error(`the file system ${name} is gone again; run again`);
+  return found.outputs;
+}
+
+/** A store's file system, its two pools, and what the cluster tells of itself. */
+export const fileSystem: ResourceType<FileSystemInputs, FileSystemOutputs> = {
+  token: "spillway:ceph:FileSystem",
+  computed: ["health", "capacity"],
+  unfinishedId: ({ name }) => name,
+  diff: (old, inputs) =>
+    differenceOf(old.inputs, inputs, { ignore: ["monitors", "store"], replaceOn: ["name", "fsid"] }),
+
+  async create(context, inputs) {
+    return { id: inputs.name, outputs: await make(context, inputs) };
+  },
+
+  async read(context, old) {
+    const found = await look(context, old.inputs);
+    return found && { inputs: { ...old.inputs, replicas: found.replicas }, outputs: found.outputs };
+  },
+
+  update: (context, _old, inputs) => make(context, inputs),
+
+  async delete(context, { inputs }) {
+    const { store, name, allowDataLoss } = inputs;
+    if (!allowDataLoss) {
+      const question = { name: `look into ${name}`, text: HOLDS, values: nameAlone(inputs) };
+      const held = (await onCluster(inputs, context, question)).trim();
+      if (held !== "") {
+        const problem = dataLossProblem(
+          `the file system ${name} holds data (${held.split("\n")[0]!.trim()})`,
+        );
+        refuse(`CephStore "${store}"`, [problem]);
+      }
+    }
+    const removal = { name: `remove the file system ${name}`, text: REMOVE, values: nameAlone(inputs) };
+    await onCluster(inputs, context, removal);
+  },
+};

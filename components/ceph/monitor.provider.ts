@@ -1,0 +1,145 @@
+import type { Connection } from "../model/connection.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { ResourceType } from "../provider/resource.ts";
+import { onHost } from "../ssh/session.ts";
+import { orGiveUp } from "../ssh/unreachable.ts";
+
+export interface MonitorInputs {
+  connection: Connection;
+  fsid: string;
+  /** Its host's name, which is the daemons' as well. */
+  name: string;
+  /** Addresses of all monitors, by name. */
+  addresses: Record<string, string>;
+  /** Everybody that the cluster knows from its first moment on; secret. */
+  keyring: string;
+  /** Keyrings of this host's manager and metadata server; secret. */
+  managerKeyring: string;
+  metadataKeyring: string;
+}
+
+const CREATE = `
+claim=/var/lib/spillway/ceph-monitor
+dir=/var/lib/ceph/mon/ceph-$NAME
+if [ -e "$claim" ]; then
+  if [ "$(cat "$claim")" != "$FSID" ]; then
+    echo "this host is a monitor of another Ceph cluster ($(cat "$claim")); destroy that one first, or name another host" >&2
+    exit 3
+  fi
+elif [ -n "$(ls -A /var/lib/ceph/mon 2>/dev/null)" ]; then
+  echo "this host has a monitor that Spillway did not make (/var/lib/ceph/mon); name another host" >&2
+  exit 3
+fi
+mkdir -p /var/lib/spillway
+printf %s "$FSID" >"$claim"
+if [ ! -e "$dir/spillway" ]; then
+  # What a run left that was cut: no monitor has ever started from it.
+  rm -rf "$dir"
+  install -d -m 0750 -o ceph -g ceph "$dir"
+  map=$(mktemp)
+  monmaptool --create --clobber --fsid "$FSID" "$map" >/dev/null
+  while read -r name address; do
+    monmaptool --addv "$name" "[v2:$address:3300,v1:$address:6789]" "$map" >/dev/null
+  done <"$MONITORS"
+  ceph-mon --mkfs -i "$NAME" --fsid "$FSID" --monmap "$map" --keyring "$KEYRING" >&2
+  chown -R ceph:ceph "$dir"
+  rm -f "$map"
+  : >"$dir/spillway"
+fi
+put() {
+  install -d -m 0750 -o ceph -g ceph "$1"
+  install -m 0600 -o ceph -g ceph "$2" "$1/keyring"
+}
+put "/var/lib/ceph/mgr/ceph-$NAME" "$MANAGER"
+put "/var/lib/ceph/mds/ceph-$NAME" "$METADATA"
+for unit in "ceph-mon@$NAME" "ceph-mgr@$NAME" "ceph-mds@$NAME"; do
+  systemctl enable ceph.target "\${unit%%@*}.target" "$unit" >&2
+  if ! systemctl -q is-active "$unit"; then
+    # Ceph's units give up for half an hour after a few tries.
+    systemctl reset-failed "$unit" 2>/dev/null || :
+    systemctl start "$unit"
+  fi
+done
+`;
+
+const LOOK = `
+if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ] && [ -e "/var/lib/ceph/mon/ceph-$NAME/spillway" ]; then
+  stopped=
+  for unit in mon mgr mds; do systemctl -q is-active "ceph-$unit@$NAME" || stopped=yes; done
+  if [ -n "$stopped" ]; then echo stopped; else echo running; fi
+fi
+`;
+
+const REMOVE = `
+claim=/var/lib/spillway/ceph-monitor
+if [ "$(cat "$claim" 2>/dev/null)" != "$FSID" ]; then exit 0; fi
+for kind in mds mgr mon; do
+  systemctl disable --now "ceph-$kind@$NAME" >&2 2>/dev/null || :
+  systemctl disable "ceph-$kind.target" >&2 2>/dev/null || :
+  rm -rf "/var/lib/ceph/$kind/ceph-$NAME"
+done
+rm -f "$claim"
+rmdir /var/lib/spillway 2>/dev/null || :
+`;
+
+const self = ({ fsid, name }: MonitorInputs) => ({ FSID: fsid, NAME: name });
+
+/** A monitor of a Ceph cluster, with a manager and a metadata server beside it. */
+export const monitor: ResourceType<MonitorInputs, Record<never, never>> = {
+  token: "spillway:ceph:Monitor",
+  computed: [],
+  replaceOn: ["fsid", "name"],
+  unfinishedId: ({ name }) => name,
+  diff: (old, inputs) => {
+    // The first moment is over.
+    const ignore = ["connection", "keyring"];
+    return differenceOf(old.inputs, inputs, { ignore, replaceOn: ["fsid", "name"] });
+  },
+
+  async create(context, inputs) {
+    await start(context, inputs);
+    return { id: inputs.name, outputs: {} };
+  },
+
+  async read(context, old) {
+    const script = { name: "look for a monitor", text: LOOK, values: self(old.inputs), timeoutSeconds: 60 };
+    const look = await onHost(old.inputs.connection, context, (session) => session.run(script, context), {
+      change: false,
+    });
+    if (look.trim() === "") return undefined;
+    // As changed by others: the next update starts what stands still.
+    const inputs = look.trim() === "running" ? old.inputs : { ...old.inputs, managerKeyring: "" };
+    return { inputs, outputs: {} };
+  },
+
+  async update(context, _old, inputs) {
+    await start(context, inputs);
+    return {};
+  },
+
+  async delete(context, { inputs }) {
+    const script = { name: `remove monitor ${inputs.name}`, text: REMOVE, values: self(inputs) };
+    await orGiveUp(context, () =>
+      onHost(inputs.connection, context, (session) => session.run(script, context)),
+    );
+  },
+};
+
+async function start(context: Parameters<typeof monitor.create>[0], inputs: MonitorInputs): Promise<void> {
+  const { connection, name, addresses, keyring, managerKeyring, metadataKeyring } = inputs;
+  context.progress(`${name}: starting a monitor`);
+  const monitors = Object.entries(addresses).map(([each, address]) => `${each} ${address}\n`);
+  const step = {
+    name: `ceph-monitor-${name}`,
+    text: CREATE,
+    values: self(inputs),
+    secretFiles: {
+      MONITORS: monitors.join(""),
+      KEYRING: keyring,
+      MANAGER: managerKeyring,
+      METADATA: metadataKeyring,
+    },
+    timeoutSeconds: 300,
+  };
+  await onHost(connection, context, (session) => session.step(step, context));
+}

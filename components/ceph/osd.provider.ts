@@ -1,0 +1,273 @@
+import type { Connection } from "../model/connection.ts";
+import { type Problem, refuse } from "../model/problem.ts";
+import { dataLossProblem } from "../model/store.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { osdDropIn } from "../render/ceph.ts";
+import { onHost } from "../ssh/session.ts";
+import { orGiveUp } from "../ssh/unreachable.ts";
+import { type ClusterInputs, onCluster } from "./cluster.ts";
+import { LOOK_AT_DEVICE } from "./device.ts";
+
+export interface OsdInputs extends ClusterInputs {
+  connection: Connection;
+  /** Name of its host. */
+  host: string;
+  /** Path of its device. */
+  device: string;
+  /** The device may be taken with what is on it. */
+  wipe: boolean;
+  /** Who takes the device, over all stacks. */
+  owner: string;
+  uuid: string;
+  /** In Ceph's form; secret. */
+  key: string;
+  /** It may go with the only copies of what it holds. */
+  allowDataLoss: boolean;
+}
+
+export interface OsdOutputs {
+  /** Its number in the cluster. */
+  osd: number;
+}
+
+/* A note tells the device's next inspection whose the OSD on it is. */
+const CLAIM = `${LOOK_AT_DEVICE}
+said=$(look_at_device "$DEVICE")
+case $said in
+  "block "*" osd $UUID") ;;
+  "block "*" mounted" | "block "*" swap" | "block "*" held")
+    echo "$DEVICE is in use: $said" >&2; exit 3 ;;
+  "block "*" osd "* | "block "*" data "*)
+    if [ "$WIPE" != yes ]; then echo "$DEVICE holds something: $said" >&2; exit 3; fi
+    wipefs --all --force "$DEVICE" >/dev/null
+    dd if=/dev/zero of="$DEVICE" bs=1M count=10 conv=fsync status=none ;;
+  "block "*) ;;
+  *) echo "$DEVICE: $said" >&2; exit 3 ;;
+esac
+mkdir -p /var/lib/spillway/ceph-osds
+printf %s "$OWNER" >"/var/lib/spillway/ceph-osds/$UUID"
+`;
+
+/** The cluster gives the same number to the same UUID and key. */
+const ENROL = `
+ceph osd new "$UUID" -i "$SECRET"
+`;
+
+const MAKE = `
+dir=/var/lib/ceph/osd/ceph-$OSD
+if [ ! -e "$dir/ready" ]; then
+  rm -rf "$dir"
+  install -d -m 0750 -o ceph -g ceph /var/lib/ceph/osd "$dir"
+  ln -s "$DEVICE" "$dir/block"
+  chown -h ceph:ceph "$dir/block"
+  chown ceph:ceph "$DEVICE"
+  install -m 0600 -o ceph -g ceph "$KEYRING" "$dir/keyring"
+  ceph-osd --mkfs -i "$OSD" --osd-uuid "$UUID" --osd-objectstore bluestore --setuser ceph --setgroup ceph >&2
+fi
+unit=ceph-osd@$OSD
+mkdir -p "/etc/systemd/system/$unit.service.d"
+cp "$DROP_IN" "/etc/systemd/system/$unit.service.d/50-spillway.conf"
+systemctl daemon-reload
+systemctl enable ceph.target ceph-osd.target "$unit" >&2
+if ! systemctl -q is-active "$unit"; then
+  # Ceph's units give up for half an hour after a few tries.
+  systemctl reset-failed "$unit" 2>/dev/null || :
+  systemctl start "$unit"
+fi
+`;
+
+const AWAIT_UP = `
+turns=0
+until ceph osd dump | grep -q "^osd\\.$OSD up"; do
+  turns=$((turns + 1))
+  if [ "$turns" -gt 90 ]; then
+    echo "osd.$OSD is not up after three minutes; see \\\`journalctl -u ceph-osd@$OSD\\\` on its host, then run again" >&2
+    exit 1
+  fi
+  sleep 2
+done
+`;
+
+/** The number of the OSD with a UUID, and whether it is up; nothing when the cluster has none. */
+const FIND = `
+ceph osd dump | sed -n "s/^osd\\.\\([0-9]*\\) \\(up\\|down\\) .* $UUID\\$/\\1 \\2/p"
+`;
+
+/*
+ * Pools say how many copies they keep, the tree how many hosts are left for them. Ceph's own pool
+ * of device figures is nobody's data.
+ */
+const JUDGE = `
+pools=$(ceph osd pool ls | grep -vx -e device_health_metrics -e .mgr || :)
+if [ -z "$pools" ]; then echo free; exit 0; fi
+size=0
+for pool in $pools; do
+  copies=$(ceph osd pool get "$pool" size | cut -d ' ' -f 2)
+  if [ "$copies" -gt "$size" ]; then size=$copies; fi
+done
+hosts=$(ceph osd tree up | awk -v self="osd.$OSD" '$3 == "host" { host = $4 } $4 ~ /^osd\\./ && $4 != self { print host }' | sort -u | wc -l)
+if [ "$hosts" -lt "$size" ]; then echo "short $hosts $size"; exit 0; fi
+echo enough
+`;
+
+/** Empties the OSD: its objects are copied elsewhere, as long as that takes. */
+const EMPTY = `
+ceph osd out "osd.$OSD" >&2
+end=$(($(date +%s) + LIMIT))
+until ceph osd safe-to-destroy "osd.$OSD" >/dev/null 2>&1; do
+  if [ "$(date +%s)" -ge "$end" ]; then
+    echo "what osd.$OSD holds is not elsewhere yet (\\\`ceph -s\\\`); run again to wait on" >&2
+    exit 1
+  fi
+  ceph -s | grep -E 'misplaced|degraded|recovery:' >&2 || :
+  sleep 5
+done
+`;
+
+const PURGE = `
+ceph osd purge "osd.$OSD" --yes-i-really-mean-it >&2
+# Refused, and rightly so, as long as the host has other OSDs.
+ceph osd crush rm "$HOST" >/dev/null 2>&1 || :
+`;
+
+/** The device is blank again afterwards, as it came. */
+const REMOVE = `${LOOK_AT_DEVICE}
+for dir in /var/lib/ceph/osd/ceph-*; do
+  if [ ! -e "$dir/fsid" ] || [ "$(cat "$dir/fsid")" != "$UUID" ]; then continue; fi
+  unit=ceph-osd@\${dir##*-}
+  systemctl disable --now "$unit" >&2 2>/dev/null || :
+  rm -rf "$dir" "/etc/systemd/system/$unit.service.d"
+  systemctl daemon-reload
+done
+if [ ! -e "/var/lib/spillway/ceph-osds/$UUID" ]; then exit 0; fi
+case $(look_at_device "$DEVICE") in "block "*" osd $UUID")
+  dd if=/dev/zero of="$DEVICE" bs=1M count=10 conv=fsync status=none
+  chown root:disk "$DEVICE" ;;
+esac
+rm -f "/var/lib/spillway/ceph-osds/$UUID"
+rmdir /var/lib/spillway/ceph-osds /var/lib/spillway 2>/dev/null || :
+`;
+
+const nameOf = ({ host, device }: OsdInputs) => `OSD on ${device} of ${host}`;
+
+/** An OSD of a Ceph cluster: one device of a host. */
+export const osd: ResourceType<OsdInputs, OsdOutputs> = {
+  token: "spillway:ceph:Osd",
+  computed: ["osd"],
+  unfinishedId: ({ uuid }) => uuid,
+  diff: (old, inputs) =>
+    differenceOf(old.inputs, inputs, {
+      ignore: ["connection", "monitors", "wipe", "store"],
+      replaceOn: ["host", "device", "uuid", "fsid"],
+    }),
+
+  async create(context, inputs) {
+    return { id: inputs.uuid, outputs: { osd: await make(context, inputs) } };
+  },
+
+  async read(context, old) {
+    const found = await find(context, old.inputs, false);
+    // One that is down is the cluster's to tell, in its health: it may come back by itself.
+    return found === undefined ? undefined : { inputs: old.inputs, outputs: { osd: found.osd } };
+  },
+
+  async update(context, _old, inputs) {
+    return { osd: await make(context, inputs) };
+  },
+
+  async delete(context, { inputs }) {
+    const found = await find(context, inputs, true);
+    if (found) await leave(context, inputs, found.osd);
+    const { UUID, DEVICE } = valuesOf(inputs);
+    const script = {
+      name: `remove ${nameOf(inputs)}`,
+      text: REMOVE,
+      values: { UUID, DEVICE },
+      timeoutSeconds: 180,
+    };
+    await orGiveUp(context, () =>
+      onHost(inputs.connection, context, (session) => session.run(script, context)),
+    );
+  },
+};
+
+const valuesOf = ({ uuid, device, owner, wipe, host }: OsdInputs) => ({
+  UUID: uuid,
+  DEVICE: device,
+  OWNER: owner,
+  WIPE: wipe ? "yes" : "no",
+  HOST: host,
+});
+
+async function make(context: Context, inputs: OsdInputs): Promise<number> {
+  const { connection, key, uuid, device, host } = inputs;
+  const values = valuesOf(inputs);
+  const claim = { name: `claim ${device}`, text: CLAIM, values, timeoutSeconds: 180 };
+  await onHost(connection, context, (session) => session.run(claim, context));
+  const printed = await onCluster(inputs, context, {
+    name: `enrol ${nameOf(inputs)}`,
+    text: ENROL,
+    values: { UUID: uuid },
+    secretFiles: { SECRET: JSON.stringify({ cephx_secret: key }) },
+  });
+  const number = Number(printed.trim());
+  context.progress(`${host}: osd.${number} on ${device}`);
+  const step = {
+    name: `ceph-osd-${number}`,
+    text: MAKE,
+    values: { ...values, OSD: String(number) },
+    files: { DROP_IN: osdDropIn(device) },
+    secretFiles: { KEYRING: `[osd.${number}]\n\tkey = ${key}\n` },
+    timeoutSeconds: 600,
+  };
+  await onHost(connection, context, (session) => session.step(step, context));
+  context.progress(`${host}: waiting until osd.${number} is up`);
+  const awaiting = { name: `await osd.${number}`, text: AWAIT_UP, values: { OSD: String(number) } };
+  await onCluster(inputs, context, { ...awaiting, timeoutSeconds: 400 });
+  return number;
+}
+
+async function find(
+  context: Context,
+  inputs: OsdInputs,
+  change: boolean,
+): Promise<{ osd: number; up: boolean } | undefined> {
+  const question = { name: `look for ${nameOf(inputs)}`, text: FIND, values: { UUID: inputs.uuid } };
+  const [number, state] = (await onCluster(inputs, context, question, change)).trim().split(" ");
+  return number ? { osd: Number(number), up: state === "up" } : undefined;
+}
+
+/** Takes an OSD out of the cluster; its data is elsewhere by then, or nobody minds. */
+async function leave(context: Context, inputs: OsdInputs, number: number): Promise<void> {
+  const values = { OSD: String(number), HOST: inputs.host };
+  if (!inputs.allowDataLoss) {
+    const judgement = await onCluster(inputs, context, { name: "judge the loss", text: JUDGE, values });
+    const [verdict, hosts, copies] = judgement.trim().split(" ");
+    if (verdict === "short") refuse(`CephStore "${inputs.store}"`, [shortProblem(inputs, hosts!, copies!)]);
+    if (verdict === "enough") {
+      const limit = context.timeoutSeconds || 3600;
+      context.progress(`${inputs.host}: moving what osd.${number} holds elsewhere, for up to ${limit} s`);
+      const empty = { name: `empty osd.${number}`, text: EMPTY, values: { ...values, LIMIT: String(limit) } };
+      await onCluster(inputs, context, { ...empty, timeoutSeconds: limit + 120 });
+    }
+  }
+  await onHost(inputs.connection, context, (session) =>
+    session.run(
+      { name: `stop osd.${number}`, text: `systemctl stop "ceph-osd@$OSD" 2>/dev/null || :`, values },
+      context,
+    ),
+  ).catch(async (error: unknown) => orGiveUp(context, () => Promise.reject(error)));
+  await onCluster(inputs, context, { name: `purge osd.${number}`, text: PURGE, values });
+}
+
+function shortProblem(inputs: OsdInputs, hosts: string, copies: string): Problem {
+  const problem = dataLossProblem(
+    `without the ${nameOf(inputs)} ${hosts} hosts are left for the ${copies} copies of what the store holds`,
+  );
+  return {
+    ...problem,
+    path: `osds.${inputs.host}`,
+    remedy: `give the store another device first; ${problem.remedy}`,
+  };
+}

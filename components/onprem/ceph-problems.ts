@@ -1,0 +1,106 @@
+import { LEAST_GIB } from "../ceph/device.ts";
+import { nameProblems, quote, unknownHost } from "../model/names.ts";
+import type { Problem } from "../model/problem.ts";
+import { flag, given, list, map, named, number, shapeProblems, text } from "../model/shape.ts";
+import { plainPathProblems } from "../model/store.ts";
+import type { CephStoreArgs } from "./ceph-store.ts";
+import { placesOf } from "./store.ts";
+
+const CEPH_STORE_SHAPE = named({
+  site: given,
+  monitors: list(text),
+  osds: map(list(named({ device: text, wipe: flag }))),
+  replicas: number,
+  osdMemoryMiB: number,
+  allowDataLoss: flag,
+});
+
+/** What is wrong with a Ceph store's arguments. */
+export function cephStoreProblems(name: string, args: CephStoreArgs): Problem[] {
+  const misshapen = shapeProblems(CEPH_STORE_SHAPE, { ...args, osds: inFull(args.osds) });
+  if (misshapen.length > 0) return misshapen;
+  return [
+    ...nameProblems("name", name),
+    ...monitorProblems(args),
+    ...osdProblems(args),
+    ...replicaProblems(args),
+    ...(args.osdMemoryMiB === undefined || args.osdMemoryMiB >= 896
+      ? []
+      : [
+          {
+            path: "osdMemoryMiB",
+            found: `${args.osdMemoryMiB}, with which an OSD does not work`,
+            remedy: "give at least 896",
+          },
+        ]),
+  ];
+}
+
+/** Devices named by their path alone, written out. */
+export function inFull(osds: CephStoreArgs["osds"]): unknown {
+  if (typeof osds !== "object" || osds === null) return osds;
+  const each = (devices: unknown) =>
+    Array.isArray(devices)
+      ? devices.map((device) => (typeof device === "string" ? { device } : device))
+      : devices;
+  return Object.fromEntries(Object.entries(osds).map(([host, devices]) => [host, each(devices)]));
+}
+
+function monitorProblems({ site, monitors }: CephStoreArgs): Problem[] {
+  const known = Object.keys(site.hosts);
+  const count = new Set(monitors).size;
+  return [
+    ...monitors.flatMap((host, i) =>
+      known.includes(host) ? [] : [unknownHost(`monitors[${i}]`, host, known)],
+    ),
+    ...(count === monitors.length
+      ? []
+      : [{ path: "monitors", found: "a host stands twice", remedy: "name each once" }]),
+    ...([1, 3, 5].includes(count)
+      ? []
+      : [
+          {
+            path: "monitors",
+            found: `${count} hosts`,
+            remedy: "name 1, 3 or 5: more than half of them have to answer",
+          },
+        ]),
+  ];
+}
+
+function osdProblems({ site, osds }: CephStoreArgs): Problem[] {
+  const known = Object.keys(site.hosts);
+  return Object.entries(osds).flatMap(([host, devices]) => {
+    const path = `osds.${host}`;
+    const paths = devices.map((device) => (typeof device === "string" ? device : device.device));
+    return [
+      ...(known.includes(host) ? [] : [unknownHost(path, host, known)]),
+      ...(paths.length > 0
+        ? []
+        : [{ path, found: "no devices", remedy: `name one of at least ${LEAST_GIB} GiB, such as /dev/sdb` }]),
+      ...paths.flatMap((device, i) => [
+        ...plainPathProblems(`${path}[${i}]`, device, "/dev/sdb"),
+        ...(paths.indexOf(device) === i
+          ? []
+          : [{ path: `${path}[${i}]`, found: `${quote(device)} stands twice`, remedy: "name each once" }]),
+        ...placesOf(site).problems(`${path}[${i}]`, host, device),
+      ]),
+    ];
+  });
+}
+
+function replicaProblems({ osds, replicas = 3 }: CephStoreArgs): Problem[] {
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > 10) {
+    return [{ path: "replicas", found: `${replicas}`, remedy: "give a whole number from 1 to 10" }];
+  }
+  const hosts = Object.keys(osds).length;
+  if (hosts >= replicas) return [];
+  return [
+    {
+      path: "replicas",
+      found: `${replicas} copies on ${hosts} hosts with OSDs`,
+      remedy:
+        "name OSDs on more hosts, or say `replicas: 2` (the next fault may lose data) or `replicas: 1` (the first does)",
+    },
+  ];
+}
