@@ -2,8 +2,8 @@ import { refuse } from "../model/problem.ts";
 import { type Capacity, dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { minSize } from "../render/ceph.ts";
 import { type ClusterInputs, onCluster, parsed } from "./cluster.ts";
+import { copies, POOL } from "./pool.ts";
 
 export interface FileSystemInputs extends ClusterInputs {
   name: string;
@@ -22,23 +22,17 @@ export interface FileSystemOutputs {
 
 /*
  * HEALTH_OK comes too early in a young cluster: before a manager and OSDs have reported there is
- * nothing to warn of. The pools begin with few placement groups; Ceph's autoscaler makes more.
+ * nothing to warn of.
  */
-const CREATE = `
-pool() {
-  ceph osd pool ls | grep -qxF "$1" || ceph osd pool create "$1" "$2" >&2
-  ceph osd pool set "$1" size "$REPLICAS" --yes-i-really-mean-it >&2
-  ceph osd pool set "$1" min_size "$MIN_SIZE" >&2
-  ceph osd pool set "$1" pg_autoscale_mode on >&2
-}
+const CREATE = `${POOL}
 pool "$NAME-metadata" 8
 pool "$NAME-data" 16
 if ! ceph fs get "$NAME" >/dev/null 2>&1; then ceph fs new "$NAME" "$NAME-metadata" "$NAME-data" >&2; fi
 turns=0
 ready() {
   ceph mds stat | grep -q "$NAME:.*up:active" && ceph mgr stat | grep -q '"available": true' &&
-    ceph osd stat | grep -qE "^ *$OSDS osds: $OSDS up.* $OSDS in" &&
-    ceph fs subvolume ls "$NAME" >/dev/null 2>&1 && ceph health | grep -q ^HEALTH_OK
+    [ "$(ceph osd dump | grep -cE "^osd\\.[0-9]+ up .* ($OSDS)$")" = "$COUNT" ] &&
+    ceph fs subvolume ls "$NAME" >/dev/null 2>&1 && { [ "$YOUNG" = no ] || ceph health | grep -q ^HEALTH_OK; }
 }
 until ready; do
   turns=$((turns + 1))
@@ -67,21 +61,13 @@ if ceph fs get "$NAME" >/dev/null 2>&1; then
 fi
 `;
 
-const REMOVE = `
+const REMOVE = `${POOL}
 if ceph fs get "$NAME" >/dev/null 2>&1; then
   ceph fs fail "$NAME" >&2
   ceph fs rm "$NAME" --yes-i-really-mean-it >&2
 fi
-ceph config set mon mon_allow_pool_delete true
-for pool in "$NAME-data" "$NAME-metadata"; do
-  turns=0
-  # A monitor learns of a setting a moment later.
-  until ! ceph osd pool ls | grep -qxF "$pool" || ceph osd pool rm "$pool" "$pool" --yes-i-really-really-mean-it >&2; do
-    turns=$((turns + 1)); if [ "$turns" -gt 30 ]; then exit 1; fi
-    sleep 1
-  done
-done
-ceph config rm mon mon_allow_pool_delete
+remove_pool "$NAME-data"
+remove_pool "$NAME-metadata"
 `;
 
 interface Status {
@@ -114,7 +100,8 @@ async function look(
   return { outputs, replicas: Number(/\d+/.exec(size ?? "")?.[0] ?? inputs.replicas) };
 }
 
-async function make(context: Context, inputs: FileSystemInputs): Promise<FileSystemOutputs> {
+/** @param young it has never been healthy before; later on a dead OSD may still be there, which leaves last */
+async function make(context: Context, inputs: FileSystemInputs, young: boolean): Promise<FileSystemOutputs> {
   context.progress("waiting until all of the store is up");
   const { name, replicas, osds } = inputs;
   await onCluster(inputs, context, {
@@ -122,9 +109,10 @@ async function make(context: Context, inputs: FileSystemInputs): Promise<FileSys
     text: CREATE,
     values: {
       NAME: name,
-      REPLICAS: String(replicas),
-      MIN_SIZE: String(minSize(replicas)),
-      OSDS: String(osds.length),
+      ...copies(replicas),
+      OSDS: osds.join("|"),
+      COUNT: String(osds.length),
+      YOUNG: young ? "yes" : "no",
     },
     timeoutSeconds: 1200,
   });
@@ -142,7 +130,7 @@ export const fileSystem: ResourceType<FileSystemInputs, FileSystemOutputs> = {
     differenceOf(old.inputs, inputs, { ignore: ["monitors", "store"], replaceOn: ["name", "fsid"] }),
 
   async create(context, inputs) {
-    return { id: inputs.name, outputs: await make(context, inputs) };
+    return { id: inputs.name, outputs: await make(context, inputs, true) };
   },
 
   async read(context, old) {
@@ -150,7 +138,7 @@ export const fileSystem: ResourceType<FileSystemInputs, FileSystemOutputs> = {
     return found && { inputs: { ...old.inputs, replicas: found.replicas }, outputs: found.outputs };
   },
 
-  update: (context, _old, inputs) => make(context, inputs),
+  update: (context, _old, inputs) => make(context, inputs, false),
 
   async delete(context, { inputs }) {
     const { store, name, allowDataLoss } = inputs;

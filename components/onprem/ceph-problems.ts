@@ -2,7 +2,8 @@ import { LEAST_GIB } from "../ceph/device.ts";
 import { nameProblems, quote, unknownHost } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
 import { flag, given, list, map, named, number, shapeProblems, text } from "../model/shape.ts";
-import { plainPathProblems } from "../model/store.ts";
+import { plainPathProblems, volumeProblems } from "../model/store.ts";
+import type { CephBlockPoolArgs } from "./ceph-block-pool.ts";
 import type { CephStoreArgs } from "./ceph-store.ts";
 import { placesOf } from "./store.ts";
 
@@ -89,7 +90,20 @@ function osdProblems({ site, osds }: CephStoreArgs): Problem[] {
   });
 }
 
-function replicaProblems({ osds, replicas = 3 }: CephStoreArgs): Problem[] {
+/** What is wrong with the arguments of a pool of block devices; `taken` are the names of the store's others. */
+export function blockPoolProblems(
+  store: string,
+  name: string,
+  args: CephBlockPoolArgs,
+  of: Pick<CephStoreArgs, "osds" | "replicas"> & { taken: ReadonlySet<string> },
+): Problem[] {
+  const { replicas = of.replicas } = args;
+  const misshapen = shapeProblems(named({ replicas: number, allowDataLoss: flag }), args);
+  if (misshapen.length > 0) return misshapen;
+  return [...volumeProblems(store, name, {}, of.taken), ...replicaProblems({ osds: of.osds, replicas })];
+}
+
+function replicaProblems({ osds, replicas = 3 }: Pick<CephStoreArgs, "osds" | "replicas">): Problem[] {
   if (!Number.isInteger(replicas) || replicas < 1 || replicas > 10) {
     return [{ path: "replicas", found: `${replicas}`, remedy: "give a whole number from 1 to 10" }];
   }

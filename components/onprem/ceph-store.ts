@@ -1,22 +1,25 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { Devices, FileSystem, Monitor, Osd, Subvolume } from "../ceph/resources.ts";
+import { Client, Devices, FileSystem, Monitor, Osd } from "../ceph/resources.ts";
 import { refuse } from "../model/problem.ts";
 import { type Capacity, type VolumeArgs, volumeProblems } from "../model/store.ts";
 import {
   CAPS,
   type CephEntity,
-  cephClientConfig,
   cephConfig,
   cephKey,
   cephKeyring,
+  provisionerCaps,
   uuidOf,
 } from "../render/ceph.ts";
 import { Password } from "../secrets/resources.ts";
 import { HostState, Preflight } from "../ssh/resources.ts";
-import { cephStoreProblems } from "./ceph-problems.ts";
+import { CephBlockPool, type CephBlockPoolArgs } from "./ceph-block-pool.ts";
+import { CephObjectGateway, type CephObjectGatewayArgs, gatewayProblems } from "./ceph-gateway.ts";
+import { blockPoolProblems, cephStoreProblems } from "./ceph-problems.ts";
+import { CephVolume, CLIENT_PACKAGES } from "./ceph-volume.ts";
 import type { Site } from "./site.ts";
-import { holder, placesOf, Store, Volume, type VolumeAccess } from "./store.ts";
+import { holder, placesOf, Store } from "./store.ts";
 
 /** A device for an OSD. */
 export interface CephDevice {
@@ -58,7 +61,13 @@ export class CephStore extends Store {
   readonly capacity: pulumi.Output<Capacity>;
   readonly #args: CephStoreArgs;
   readonly #fileSystem: FileSystem;
-  readonly #fsid: pulumi.Output<string>;
+  /** Identity of the cluster: ceph-csi's `clusterID`. */
+  readonly fsid: pulumi.Output<string>;
+  /** Addresses of the monitors, by their names. */
+  readonly monitorAddresses: Readonly<Record<string, string>>;
+  readonly #blockPools = new Set<string>();
+  #gateway: CephObjectGateway | undefined;
+  #provisioner: { user: string; key: pulumi.Output<string> } | undefined;
 
   constructor(name: string, args: CephStoreArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(`CephStore "${name}"`, cephStoreProblems(name, args));
@@ -67,7 +76,9 @@ export class CephStore extends Store {
     for (const { host, device } of devicesOf(args)) {
       placesOf(args.site).take(host, device, `CephStore "${name}"`);
     }
-    this.#fsid = this.#newFsid();
+    this.fsid = this.#newFsid();
+    const address = (host: string) => args.site.hosts[host]!.address;
+    this.monitorAddresses = Object.fromEntries(args.monitors.map((host) => [host, address(host)]));
     const looks = [this.#preflight(), this.#devices()];
     const admin = this.key("client.admin");
     const states = this.#states(admin, looks);
@@ -88,7 +99,7 @@ export class CephStore extends Store {
     const { allowDataLoss = this.#args.allowDataLoss ?? false, capacityGiB } = args;
     const parts = {
       cluster: this.cluster(),
-      monitors: this.monitorAddresses(),
+      monitors: this.monitorAddresses,
       fileSystem: this.#fileSystem,
       capacity: capacityGiB === undefined ? undefined : Math.round(capacityGiB * 2 ** 30),
       allowDataLoss,
@@ -96,16 +107,65 @@ export class CephStore extends Store {
     return new CephVolume(name, this, parts, opts);
   }
 
-  /** How the cluster is asked. */
-  private cluster() {
-    const { site, monitors } = this.#args;
-    const connections = monitors.map((host) => [host, site.connection(host)] as const);
-    return { store: this.storeName, fsid: this.#fsid, monitors: Object.fromEntries(connections) };
+  /** A pool of block devices (RBD). What it holds is protected: see `allowDataLoss`. */
+  blockPool(
+    name: string,
+    args: CephBlockPoolArgs = {},
+    opts?: pulumi.ComponentResourceOptions,
+  ): CephBlockPool {
+    refuse(
+      `CephStore "${this.storeName}", block pool "${name}"`,
+      blockPoolProblems(this.storeName, name, args, { ...this.#args, taken: this.#blockPools }),
+    );
+    this.#blockPools.add(name);
+    const { replicas = this.#args.replicas ?? 3, allowDataLoss = this.#args.allowDataLoss ?? false } = args;
+    return new CephBlockPool(name, this, { replicas, allowDataLoss }, opts);
   }
 
-  private monitorAddresses(): Record<string, string> {
+  /** S3 on hosts of the site; once in a store. What its buckets hold is protected: see `allowDataLoss`. */
+  objectGateway(args: CephObjectGatewayArgs, opts?: pulumi.ComponentResourceOptions): CephObjectGateway {
+    const again = {
+      path: "hosts",
+      found: "the store has its gateways already",
+      remedy: "name all hosts at once",
+    };
+    refuse(`CephStore "${this.storeName}", object gateway`, [
+      ...gatewayProblems(this.site, args),
+      ...(this.#gateway ? [again] : []),
+    ]);
+    const { replicas = 3, allowDataLoss: all = false } = this.#args;
+    const { hosts, port = 7443, allowDataLoss = all } = args;
+    this.#gateway = new CephObjectGateway(this, { hosts, port, replicas, allowDataLoss }, opts);
+    return this.#gateway;
+  }
+
+  /** A client that makes volumes in the file system, for ceph-csi: one for all who ask. */
+  provisioner(): { user: string; key: pulumi.Output<string> } {
+    this.#provisioner ??= this.#newProvisioner();
+    return this.#provisioner;
+  }
+
+  #newProvisioner() {
+    const user = `${this.storeName}.csi.files`;
+    const key = this.key("csi.files");
+    new Client(
+      `${this.storeName}-provisioner`,
+      { ...this.cluster(), name: `client.${user}`, key, caps: provisionerCaps(this.storeName) },
+      { parent: this, dependsOn: this.ready },
+    );
+    return { user, key };
+  }
+
+  /** Comes when the whole store is up: what is made in it depends on it. */
+  get ready(): pulumi.Resource {
+    return this.#fileSystem;
+  }
+
+  /** How the cluster is asked. */
+  cluster() {
     const { site, monitors } = this.#args;
-    return Object.fromEntries(monitors.map((host) => [host, site.hosts[host]!.address]));
+    const connections = monitors.map((host) => [host, site.connection(host)] as const);
+    return { store: this.storeName, fsid: this.fsid, monitors: Object.fromEntries(connections) };
   }
 
   /** Key of a daemon or client, made once; a secret. */
@@ -185,7 +245,7 @@ export class CephStore extends Store {
     const { site, monitors, osds, replicas = 3, osdMemoryMiB = 4096 } = this.#args;
     const container = [...monitors, ...Object.keys(osds)].some((host) => site.hosts[host]!.container);
     const settings = { network: site.range, replicas, osdMemoryMiB, container };
-    return this.#fsid.apply((fsid) => cephConfig({ fsid, monitors: this.monitorAddresses(), ...settings }));
+    return this.fsid.apply((fsid) => cephConfig({ fsid, monitors: this.monitorAddresses, ...settings }));
   }
 
   #monitors(admin: pulumi.Output<string>, states: Record<string, HostState>): Monitor[] {
@@ -201,9 +261,9 @@ export class CephStore extends Store {
     return monitors.map((host) => {
       const inputs = {
         connection: site.connection(host),
-        fsid: this.#fsid,
+        fsid: this.fsid,
         name: host,
-        addresses: this.monitorAddresses(),
+        addresses: this.monitorAddresses,
         keyring: pulumi.secret(pulumi.all(all).apply(cephKeyring)),
         managerKeyring: keyringOf(managers[host]!),
         metadataKeyring: keyringOf(metadata[host]!),
@@ -244,7 +304,7 @@ export class CephStore extends Store {
 
   /** Follows from where it is: a state that forgot it half-way finds it again. */
   #osdUuid(host: string, device: string): pulumi.Output<string> {
-    return this.#fsid.apply((fsid) =>
+    return this.fsid.apply((fsid) =>
       uuidOf(createHash("sha256").update(`${fsid} ${host} ${device}`).digest("hex").slice(0, 32)),
     );
   }
@@ -258,7 +318,6 @@ export class CephStore extends Store {
 }
 
 const ADMIN_KEYRING = "/etc/ceph/ceph.client.admin.keyring";
-const CLIENT_PACKAGES = ["ceph-fuse"];
 const MONITOR_PACKAGES = ["ceph-mon", "ceph-mgr", "ceph-mds", ...CLIENT_PACKAGES];
 const OSD_PACKAGES = ["ceph-osd"];
 
@@ -281,80 +340,3 @@ function entity(
 
 const keyringOf = (one: pulumi.Output<CephEntity>) =>
   pulumi.secret(one.apply(({ name, key }) => cephKeyring([{ name, key }])));
-
-/** What a volume is made from. */
-interface CephVolumeParts {
-  cluster: {
-    store: string;
-    fsid: pulumi.Output<string>;
-    monitors: Record<string, ReturnType<Site["connection"]>>;
-  };
-  monitors: Record<string, string>;
-  fileSystem: FileSystem;
-  /** Bytes. */
-  capacity: number | undefined;
-  allowDataLoss: boolean;
-}
-
-/** A volume of a Ceph store: a directory of its own that several hosts may mount and write at once. */
-export class CephVolume extends Volume {
-  readonly #parts: CephVolumeParts;
-  readonly #client: string;
-  readonly #key: pulumi.Output<string>;
-  readonly #directory: pulumi.Output<string>;
-
-  /** Made by `CephStore.volume`. */
-  constructor(
-    name: string,
-    store: CephStore,
-    parts: CephVolumeParts,
-    opts?: pulumi.ComponentResourceOptions,
-  ) {
-    super("spillway:onprem:CephVolume", { name, store, shared: true }, opts);
-    this.#parts = parts;
-    this.#client = `${store.storeName}-${name}`;
-    this.#key = store.key(`client.${name}`, this);
-    const made = new Subvolume(
-      `${store.storeName}-${name}-subvolume`,
-      {
-        ...parts.cluster,
-        fileSystem: store.storeName,
-        name,
-        capacity: parts.capacity,
-        client: `client.${this.#client}`,
-        key: this.#key,
-        allowDataLoss: parts.allowDataLoss,
-      },
-      { parent: this, dependsOn: parts.fileSystem },
-    );
-    this.#directory = made.directory;
-    this.registerOutputs({});
-  }
-
-  override access(_host: string): VolumeAccess {
-    const { cluster, monitors } = this.#parts;
-    const name = `client.${this.#client}`;
-    const folder = "/etc/ceph/spillway";
-    const keyring = `${folder}/${this.#client}.keyring`;
-    const content = pulumi
-      .all([cluster.fsid, this.#directory])
-      .apply(([fsid, directory]) =>
-        cephClientConfig({ fsid, monitors }, { name, fileSystem: cluster.store, directory, keyring }),
-      );
-    return {
-      packages: CLIENT_PACKAGES,
-      files: {
-        [`${folder}/${this.#client}.conf`]: { content },
-        [keyring]: {
-          content: pulumi.secret(this.#key.apply((key) => cephKeyring([{ name, key }]))),
-          mode: "0600",
-        },
-      },
-      mount: {
-        what: "none",
-        type: "fuse.ceph",
-        options: `ceph.id=${this.#client},ceph.conf=${folder}/${this.#client}.conf,_netdev`,
-      },
-    };
-  }
-}

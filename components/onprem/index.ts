@@ -15,7 +15,10 @@ export type { UnderlayArgs } from "../model/underlay.ts";
 export type { Taint } from "../render/kubeadm.ts";
 export { Backup, type BackupArgs } from "./backup.ts";
 export type { BackupTarget, S3Args } from "./backup-target.ts";
-export { type CephDevice, CephStore, type CephStoreArgs, CephVolume } from "./ceph-store.ts";
+export { CephBlockPool, type CephBlockPoolArgs } from "./ceph-block-pool.ts";
+export { CephObjectGateway, type CephObjectGatewayArgs, type CephObjectUser } from "./ceph-gateway.ts";
+export { type CephDevice, CephStore, type CephStoreArgs } from "./ceph-store.ts";
+export { CephVolume } from "./ceph-volume.ts";
 export {
   KubernetesCluster,
   type KubernetesClusterArgs,
@@ -26,5 +29,6 @@ export { Migration, type MigrationArgs } from "./migration.ts";
 export { Registry, type RegistryArgs } from "./registry.ts";
 export { Restore, type RestoreArgs, type RestorePoint } from "./restore.ts";
 export { type BastionArgs, type HostArgs, Site, type SiteArgs, type SshArgs } from "./site.ts";
+export { Snapshot, type SnapshotArgs } from "./snapshot.ts";
 export { Store, Volume, type VolumeAccess } from "./store.ts";
 export { VolumeMount, type VolumeMountArgs } from "./volume-mount.ts";

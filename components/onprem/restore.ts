@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { anything, flag, given, named, optional, shapeProblems, text } from "../model/shape.ts";
-import { Restoring } from "../operations/resources.ts";
+import { Restoring, SnapshotRestoring } from "../operations/resources.ts";
 import type { Backup } from "./backup.ts";
 import {
   type BackupTarget,
@@ -13,6 +13,7 @@ import {
   volumesOf,
 } from "./backup-target.ts";
 import { operationProblems, placeOf, prepare } from "./operation.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Volume } from "./store.ts";
 
 /** The point that comes back. */
@@ -22,6 +23,7 @@ export type RestorePoint =
       /** A point of its repository. @default the backup's own when this is made or its trigger changes */
       snapshotId?: string;
       repository?: never;
+      snapshot?: never;
     }
   | {
       /** Where a Backup of another state left its points. */
@@ -30,10 +32,24 @@ export type RestorePoint =
       /** As `restic snapshots` shows it. */
       snapshotId: string;
       backup?: never;
+      snapshot?: never;
+    }
+  | {
+      /** Of this volume or another one. */
+      snapshot: Snapshot;
+      backup?: never;
+      repository?: never;
+      snapshotId?: never;
     };
 
+/** A point that lies in a repository. */
+type BackupPoint = Exclude<RestorePoint, { snapshot: Snapshot }>;
+
 /** Arguments of a restore. */
-export type RestoreArgs = RestorePoint & {
+export type RestoreArgs = RestorePoint & FillingArgs;
+
+/** What every restore is told. */
+export interface FillingArgs {
   /** The volume that is filled. */
   volume: Volume;
   /** Host that does the work. */
@@ -42,11 +58,11 @@ export type RestoreArgs = RestorePoint & {
   overwrite?: boolean;
   /** Another value brings the point back once more. @default none */
   trigger?: pulumi.Input<string>;
-};
+}
 
 /**
- * A volume filled with what was backed up, every file read back and compared. What it held before is gone
- * then; it is refused unless `overwrite` says so. Deleting the resource leaves the volume as it is.
+ * A volume filled with what was backed up, every file read back and compared; or with what a snapshot holds,
+ * as a `Migration` copies. What it held before is gone then; it is refused unless `overwrite` says so. Deleting the resource leaves the volume as it is.
  *
  * @example
  * const nightly = new Backup("nightly", { volume: store.volume("data"), host: "w1", to: { directory: "/srv/backups" } });
@@ -62,11 +78,33 @@ export class Restore extends pulumi.ComponentResource {
   constructor(name: string, args: RestoreArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(`Restore "${name}"`, restoreProblems(name, args));
     super("spillway:onprem:Restore", name, {}, opts);
+    const { files, bytes } = args.snapshot
+      ? this.#copySnapshot(name, args, args.snapshot)
+      : this.#restore(name, args);
+    this.volume = args.volume;
+    this.files = files;
+    this.bytes = bytes;
+    this.registerOutputs({ files, bytes });
+  }
+
+  #copySnapshot(name: string, args: FillingArgs, snapshot: Snapshot): SnapshotRestoring {
+    const { volume, host, overwrite = false, trigger = "" } = args;
+    const on = { host, volumes: [volume, snapshot.volume], packages: ["attr", "rsync"] };
+    const { dependsOn, ...ready } = prepare(this, "restore", name, on);
+    const source = { of: placeOf(snapshot.volume, host), name: snapshot.snapshotName, path: snapshot.path };
+    return new SnapshotRestoring(
+      `${name}-volume`,
+      { ...ready, snapshot: source, volume: placeOf(volume, host), overwrite, trigger },
+      { parent: this, dependsOn: [...dependsOn, snapshot] },
+    );
+  }
+
+  #restore(name: string, args: FillingArgs & BackupPoint): Restoring {
     const { volume, host, overwrite = false, trigger = "" } = args;
     const { to, password, snapshotId, pinned } = pointOf(args);
     const volumes = [volume, ...volumesOf(to)];
     const { dependsOn, ...ready } = prepare(this, "restore", name, { host, volumes, packages: ["restic"] });
-    const restoring = new Restoring(
+    return new Restoring(
       `${name}-volume`,
       {
         ...ready,
@@ -77,14 +115,10 @@ export class Restore extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [...dependsOn, ...(args.backup ? [args.backup] : [])] },
     );
-    this.volume = volume;
-    this.files = restoring.files;
-    this.bytes = restoring.bytes;
-    this.registerOutputs({ files: this.files, bytes: this.bytes });
   }
 }
 
-function pointOf(args: RestorePoint) {
+function pointOf(args: BackupPoint) {
   if (args.backup === undefined) {
     const { repository, password, snapshotId } = args;
     return { to: repository, password, snapshotId, pinned: true };
@@ -99,6 +133,7 @@ const RESTORE_SHAPE = named({
   repository: optional(TARGET_SHAPE),
   password: anything,
   snapshotId: text,
+  snapshot: anything,
   volume: given,
   host: text,
   overwrite: flag,
@@ -109,12 +144,14 @@ const RESTORE_SHAPE = named({
 export function restoreProblems(name: string, args: RestoreArgs): Problem[] {
   const misshapen = shapeProblems(RESTORE_SHAPE, args);
   if (misshapen.length > 0) return misshapen;
-  const { volume, host = "", backup, repository } = args;
-  if ((backup === undefined) === (repository === undefined)) {
-    const found = backup === undefined ? "no point" : "a backup and a repository";
-    const remedy = "give `backup`, or `repository` with `password` and `snapshotId`";
-    return [{ path: backup === undefined ? "backup" : "repository", found, remedy }];
+  const { volume, host = "", backup, repository, snapshot } = args;
+  const points = Object.entries({ backup, repository, snapshot }).filter(([, point]) => point !== undefined);
+  if (points.length !== 1) {
+    const found = points.length === 0 ? "no point" : points.map(([kind]) => kind).join(" and ");
+    const remedy = "give `backup`, or `repository` with `password` and `snapshotId`, or `snapshot`";
+    return [{ path: points.at(-1)?.[0] ?? "backup", found, remedy }];
   }
+  if (snapshot) return operationProblems(name, host, { volume, "snapshot.volume": snapshot.volume });
   const to = backup?.to ?? repository!;
   const at = backup ? "backup" : "repository";
   const volumes = { volume, ...(to.volume ? { [`${at}.volume`]: to.volume } : {}) };

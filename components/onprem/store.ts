@@ -42,6 +42,14 @@ export abstract class Store extends pulumi.ComponentResource {
   abstract volume(name: string, args?: VolumeArgs, opts?: pulumi.ComponentResourceOptions): Volume;
 }
 
+/** A volume as it was at one moment. */
+export interface SnapshotPoint {
+  /** Its directory, below the volume's top. */
+  path: pulumi.Output<string>;
+  /** When it was taken, in UTC. */
+  time: pulumi.Output<string>;
+}
+
 /** What every volume is. */
 export interface VolumeFacts {
   name: string;
@@ -71,6 +79,9 @@ export abstract class Volume extends pulumi.ComponentResource {
 
   /** What a host of the site needs to mount it. */
   abstract access(host: string): VolumeAccess;
+
+  /** Keeps it as it is now. @default the store takes no snapshots */
+  takeSnapshot?(name: string, allowDataLoss: boolean, parent: pulumi.Resource): SnapshotPoint;
 
   /** Packages, names and files of the volume's client on a host: made once, however often it is mounted. */
   client(host: string): HostState | undefined {

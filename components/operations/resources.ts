@@ -3,6 +3,7 @@ import { type Args, PluginResource } from "../provider/plugin.ts";
 import type { BackupInputs } from "./backup.provider.ts";
 import type { MigrationInputs } from "./migration.provider.ts";
 import type { RestoreInputs } from "./restore.provider.ts";
+import type { SnapshotRestoreInputs } from "./snapshot-restore.provider.ts";
 
 /** A point of a volume in a restic repository. */
 export class BackupPoint extends PluginResource {
@@ -24,6 +25,16 @@ export class Restoring extends PluginResource {
 
   constructor(name: string, args: Args<RestoreInputs>, opts?: pulumi.CustomResourceOptions) {
     super("spillway:operations:Restore", name, args, ["files", "bytes"], opts);
+  }
+}
+
+/** A volume filled from a snapshot. */
+export class SnapshotRestoring extends PluginResource {
+  declare readonly files: pulumi.Output<number>;
+  declare readonly bytes: pulumi.Output<number>;
+
+  constructor(name: string, args: Args<SnapshotRestoreInputs>, opts?: pulumi.CustomResourceOptions) {
+    super("spillway:operations:SnapshotRestore", name, args, ["files", "bytes"], opts);
   }
 }
 

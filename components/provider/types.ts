@@ -1,9 +1,14 @@
 import { artifacts } from "../artifacts/artifacts.provider.ts";
 import { image } from "../artifacts/image.provider.ts";
+import { blockPool } from "../ceph/block-pool.provider.ts";
+import { client } from "../ceph/client.provider.ts";
 import { devices } from "../ceph/devices.provider.ts";
 import { fileSystem } from "../ceph/filesystem.provider.ts";
 import { monitor } from "../ceph/monitor.provider.ts";
+import { objectStore } from "../ceph/object-store.provider.ts";
+import { objectUser } from "../ceph/object-user.provider.ts";
 import { osd } from "../ceph/osd.provider.ts";
+import { subvolumeSnapshot } from "../ceph/snapshot.provider.ts";
 import { subvolume } from "../ceph/subvolume.provider.ts";
 import { controlPlaneMember } from "../kubeadm/control-plane-member.provider.ts";
 import { worker } from "../kubeadm/worker.provider.ts";
@@ -13,6 +18,7 @@ import { network } from "../lab/network.provider.ts";
 import { backup } from "../operations/backup.provider.ts";
 import { migration } from "../operations/migration.provider.ts";
 import { restore } from "../operations/restore.provider.ts";
+import { snapshotRestore } from "../operations/snapshot-restore.provider.ts";
 import { authority } from "../secrets/authority.provider.ts";
 import { certificate } from "../secrets/certificate.provider.ts";
 import { keyPair } from "../secrets/key-pair.provider.ts";
@@ -27,7 +33,9 @@ export const resourceTypes = [
   artifacts,
   authority,
   backup,
+  blockPool,
   certificate,
+  client,
   controlPlaneMember,
   devices,
   directory,
@@ -40,11 +48,15 @@ export const resourceTypes = [
   migration,
   monitor,
   network,
+  objectStore,
+  objectUser,
   osd,
   password,
   preflight,
   restore,
+  snapshotRestore,
   space,
   subvolume,
+  subvolumeSnapshot,
   worker,
 ];

@@ -81,6 +81,50 @@ export function cephClientConfig(
   ].join("\n");
 }
 
+/** An object gateway on a host. */
+export interface CephGateway {
+  /** Its client's name, such as `client.shared-gateway-s1`. */
+  name: string;
+  keyring: string;
+  address: string;
+  port: number;
+  /** Certificate and key, in one file. */
+  certificate: string;
+}
+
+/** Configuration of an object gateway. */
+export function cephGatewayConfig(
+  settings: Pick<CephSettings, "fsid" | "monitors">,
+  { name, keyring, address, port, certificate }: CephGateway,
+): string {
+  return [
+    ...globalLines(settings),
+    "",
+    `[${name}]`,
+    `keyring = ${keyring}`,
+    `rgw frontends = beast ssl_endpoint=${address}:${port} ssl_certificate=${certificate}`,
+    "log to file = false",
+    "log to stderr = true",
+    "",
+  ].join("\n");
+}
+
+/** Unit of an object gateway. */
+export const cephGatewayUnit = (name: string, config: string): string => `[Unit]
+Description=Ceph object gateway
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart=/usr/bin/radosgw -f --conf ${config} --name ${name} --setuser ceph --setgroup ceph
+LimitNOFILE=1048576
+Restart=always
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+`;
+
 function globalLines({ fsid, monitors }: Pick<CephSettings, "fsid" | "monitors">): string[] {
   return [
     "[global]",
@@ -107,7 +151,23 @@ export const CAPS = {
   admin: { mon: "allow *", mgr: "allow *", osd: "allow *", mds: "allow *" },
   manager: { mon: "allow profile mgr", osd: "allow *", mds: "allow *" },
   metadata: { mon: "allow profile mds", mgr: "allow profile mds", osd: "allow rw tag cephfs *=*" },
+  gateway: { mon: "allow rw", mgr: "allow rw", osd: "allow rwx tag rgw *=*" },
 } as const satisfies Record<string, Record<string, string>>;
+
+/** What ceph-csi asks for to make volumes in a file system (its docs/capabilities.md). */
+export const provisionerCaps = (fileSystem: string): Record<string, string> => ({
+  mon: `allow r fsname=${fileSystem}`,
+  mgr: "allow rw",
+  mds: `allow r fsname=${fileSystem} path=/volumes, allow rws fsname=${fileSystem} path=/volumes/csi`,
+  osd: `allow rw tag cephfs metadata=${fileSystem}, allow rw tag cephfs data=${fileSystem}`,
+});
+
+/** What a client of one pool of block devices may do. */
+export const blockCaps = (pool: string): Record<string, string> => ({
+  mon: "profile rbd",
+  mgr: `profile rbd pool=${pool}`,
+  osd: `profile rbd pool=${pool}`,
+});
 
 /** Drop-in of an OSD's unit: Ceph's user gets the device, which udev gives to root at every boot. */
 export function osdDropIn(device: string): string {

@@ -3,22 +3,36 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as control from "../../components/lab/control.ts";
 import { Stack } from "./stack.ts";
+import { fillTree, inside, treeOf } from "./trees.ts";
 
 const minutes = 60_000;
 const lab = "t-ceph";
 const hosts = ["s1", "s2", "s3"];
 
 const machines = `
-import { CephStore, Site, VolumeMount } from "spillway/lab";
+import { Backup, CephStore, HostStore, Migration, Restore, Site, Snapshot, VolumeMount } from "spillway/lab";
 
 const site = new Site("${lab}", {
   hosts: ${JSON.stringify(hosts)},
   nat: true,
-  disks: { s1: { sdb: 6, sdc: 5 }, s2: { sdb: 6, sdc: 5 }, s3: { sdb: 6, sdc: 1 } },
+  disks: { s1: { sdb: 6, sdc: 5 }, s2: { sdb: 6, sdc: 5 }, s3: { sdb: 6, sdc: 1, sdd: 6 } },
 });
 `;
 
-const store = (osds: object, more = "") => `${machines}
+/** What the program says of the store. */
+interface Said {
+  osds?: object;
+  /** Further arguments of the store. */
+  more?: string;
+  /** @default 2 */
+  capacityGiB?: number;
+  /** Further resources. */
+  operations?: string;
+}
+
+const disks = { s1: ["/dev/sdb"], s2: ["/dev/sdb"], s3: ["/dev/sdb"] };
+
+const store = ({ osds = disks, more = "", capacityGiB = 2, operations = "" }: Said = {}) => `${machines}
 const store = new CephStore("shared", {
   site,
   monitors: ${JSON.stringify(hosts)},
@@ -26,12 +40,12 @@ const store = new CephStore("shared", {
   osdMemoryMiB: 896,
   ${more}
 });
-const volume = store.volume("data", { capacityGiB: 2 });
+const volume = store.volume("data", { capacityGiB: ${capacityGiB} });
 for (const host of ["s1", "s2"]) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
+${operations}
 export const health = store.health;
 export const capacity = store.capacity;
 `;
-const disks = { s1: ["/dev/sdb"], s2: ["/dev/sdb"], s3: ["/dev/sdb"] };
 
 const stack = new Stack({ name: "t-ceph", labs: [lab], program: machines });
 
@@ -46,7 +60,7 @@ afterAll(() => stack.remove());
 
 test("devices that hold data, are mounted, too small or not there are refused all at once, before anything is done", async () => {
   const bad = { s1: ["/dev/sdc"], s2: ["/dev/sdc"], s3: ["/dev/sdc", "/dev/sdz"] };
-  const preview = await withProgram(store(bad), () => stack.run(["preview"]));
+  const preview = await withProgram(store({ osds: bad }), () => stack.run(["preview"]));
   expect(preview.code, preview.text).not.toBe(0);
   for (const words of [
     "osds.s1: /dev/sdc holds data (ext4)",
@@ -62,13 +76,13 @@ test("devices that hold data, are mounted, too small or not there are refused al
 test(
   "three hosts become a healthy store, and a second run changes nothing",
   async () => {
-    const up = await withProgram(store(disks), () => stack.up());
+    const up = await withProgram(store(), () => stack.up());
     expect(up.code, up.text).toBe(0);
     console.log(`ceph: up with packages from the mirror ${Math.round(up.seconds)} s`);
     const { health, capacity } = await stack.outputs<{ health: string; capacity: { total: number } }>();
     expect(health).toBe("HEALTH_OK");
     expect(capacity.total).toBeGreaterThan(4 * 2 ** 30);
-    const preview = await withProgram(store(disks), async () => {
+    const preview = await withProgram(store(), async () => {
       const refresh = await stack.refresh();
       expect(refresh.code, refresh.text).toBe(0);
       return stack.previewNothing();
@@ -89,6 +103,111 @@ test("what one host writes another reads, within the quota and with a key for th
   expect(others.code).not.toBe(0);
   expect(others.stderr).toContain("EACCES");
 });
+
+const taken = `const before = new Snapshot("before", { volume, allowDataLoss: true });
+export const { path } = before;
+`;
+
+test(
+  "a snapshot keeps the volume as it was; a restore, a backup and a migration bring it whole",
+  async () => {
+    await inside(lab, "s1", `mkdir /srv/data/tree; cd /srv/data/tree\n${fillTree(300, 4)}`);
+    const original = await treeOf(lab, "s1", "/srv/data");
+    const snapped = await withProgram(store({ operations: taken }), () => stack.up());
+    expect(snapped.code, snapped.text).toBe(0);
+    const { path } = await stack.outputs<{ path: string }>();
+    await inside(lab, "s2", "cd /srv/data; rm -rf tree/small; echo changed >tree/large; echo new >more");
+    expect(await treeOf(lab, "s2", `/srv/data/${path}`)).toBe(original);
+    const operations = `${taken}
+const restored = new Restore("undo", { snapshot: before, volume, host: "s3", overwrite: true });
+const scratch = new HostStore("scratch", { site, directories: { s1: "/srv/volumes" }, allowDataLoss: true });
+const copy = scratch.volume("copy");
+new Migration("out", { from: volume, to: copy, host: "s1" }, { dependsOn: restored });
+const to = { directory: "/srv/backups" };
+const kept = new Backup("kept", { volume, host: "s1", to, allowDataLoss: true }, { dependsOn: restored });
+const again = store.volume("again", { allowDataLoss: true });
+new Restore("again", { backup: kept, volume: again, host: "s1" });
+new VolumeMount("again", { volume: again, host: "s2", path: "/srv/again" });
+`;
+    const up = await withProgram(store({ operations }), () => stack.up());
+    expect(up.code, up.text).toBe(0);
+    expect(await treeOf(lab, "s2", "/srv/data")).toBe(original);
+    expect(await treeOf(lab, "s1", "/srv/volumes/copy")).toBe(original);
+    expect(await treeOf(lab, "s2", "/srv/again")).toBe(original);
+    const preview = await withProgram(store({ operations }), () => stack.previewNothing());
+    expect(preview.code, preview.text).toBe(0);
+    const without = await withProgram(store(), () => stack.up());
+    expect(without.code, without.text).toBe(0);
+  },
+  20 * minutes,
+);
+
+test(
+  "block devices are for their client alone, and a backup goes through the store's own S3",
+  async () => {
+    const operations = `
+const vms = store.blockPool("vms", { allowDataLoss: true });
+const s3 = store.objectGateway({ hosts: ["s1"], allowDataLoss: true });
+const { accessKey, secretKey } = s3.user("backups");
+const to = { s3: { endpoint: s3.endpoints.s1!, bucket: "kept", accessKey, secretKey, caCertificate: s3.caCertificate } };
+const kept = new Backup("kept", { volume, host: "s2", to, readBackPercent: 100, allowDataLoss: true });
+export const { user, key } = vms;
+export const { bytes } = kept;
+`;
+    const up = await withProgram(store({ operations }), () => stack.up());
+    expect(up.code, up.text).toBe(0);
+    const { user, key, bytes } = await stack.outputs<{ user: string; key: string; bytes: number }>();
+    expect(up.text).not.toContain(key);
+    expect(bytes).toBeGreaterThan(4 * 2 ** 20);
+    await inside(
+      lab,
+      "s2",
+      `umask 077; printf '[client.${user}]\\n\\tkey = ${key}\\n' >/run/${user}.keyring`,
+    );
+    const client = `--id ${user} --keyring /run/${user}.keyring`;
+    await inside(
+      lab,
+      "s2",
+      `head -c 8M /dev/urandom >/run/block
+timeout 60 rbd ${client} import /run/block ${user}/one
+timeout 60 rbd ${client} export ${user}/one /run/block-again
+cmp /run/block /run/block-again`,
+    );
+    const others = await control.exec(lab, "s2", [
+      "sh",
+      "-c",
+      `timeout 60 rados ${client} -p shared-data ls`,
+    ]);
+    expect(others.code).not.toBe(0);
+    const preview = await withProgram(store({ operations }), () => stack.previewNothing());
+    expect(preview.code, preview.text).toBe(0);
+    const without = await withProgram(store(), () => stack.up());
+    expect(without.code, without.text).toBe(0);
+    expect(await onHost("s1", "timeout -k 5 60 ceph osd pool ls | sort | xargs")).toBe(
+      "device_health_metrics shared-data shared-metadata",
+    );
+  },
+  20 * minutes,
+);
+
+test(
+  "without a quorum nothing is changed, the way back is said, and the next run goes on",
+  async () => {
+    await Promise.all(["s2", "s3"].map((host) => control.powerCut(lab, host)));
+    const larger = store({ capacityGiB: 3 });
+    const up = await withProgram(larger, () => stack.up());
+    expect(up.code, up.text).not.toBe(0);
+    expect(up.text).toMatch(
+      /monitors: no quorum answers \(asked: s1, s2, s3\), so nothing was changed; bring back more than half/,
+    );
+    await Promise.all(["s2", "s3"].map((host) => control.boot(lab, host)));
+    await expect.poll(() => health(), { timeout: 8 * minutes, interval: 3000 }).toBe("HEALTH_OK");
+    const again = await withProgram(larger, () => stack.up());
+    expect(again.code, again.text).toBe(0);
+    expect(await onHost("s1", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(3 * 2 ** 30));
+  },
+  20 * minutes,
+);
 
 /** Writes numbered files with contents that follow from their numbers until /run/stop is there. */
 const writer = `
@@ -135,10 +254,34 @@ test(
   25 * minutes,
 );
 
+const after = { ...disks, s3: ["/dev/sdd"] };
+
+test(
+  "a dead disk is replaced by naming another one, and all that was written is still there",
+  async () => {
+    const shown = await onHost("s3", "cat /var/lib/ceph/osd/ceph-*/whoami");
+    await onHost(
+      "s3",
+      `systemctl kill -s KILL ceph-osd@${shown}; systemctl mask --runtime ceph-osd@${shown}`,
+    );
+    await onHost("s3", "dd if=/dev/zero of=/dev/sdb bs=1M count=100 conv=fsync status=none");
+    const before = await treeOf(lab, "s1", "/srv/data");
+    const up = await withProgram(store({ osds: after }), () => stack.up());
+    expect(up.code, up.text).toBe(0);
+    console.log(`ceph: a dead disk replaced in ${Math.round(up.seconds)} s`);
+    await expect.poll(() => health(), { timeout: 5 * minutes, interval: 3000 }).toBe("HEALTH_OK");
+    expect(await onHost("s1", "timeout -k 5 60 ceph osd stat")).toMatch(/^3 osds: 3 up .* 3 in/);
+    expect(await treeOf(lab, "s1", "/srv/data")).toBe(before);
+    const preview = await withProgram(store({ osds: after }), () => stack.previewNothing());
+    expect(preview.code, preview.text).toBe(0);
+  },
+  20 * minutes,
+);
+
 test(
   "a destroy is refused without the word, in the words of what to do",
   async () => {
-    const destroy = await withProgram(store(disks), () => stack.destroy());
+    const destroy = await withProgram(store({ osds: after }), () => stack.destroy());
     expect(destroy.code, destroy.text).not.toBe(0);
     expect(destroy.text).toMatch(/volume "data": allowDataLoss: it holds data .*say `allowDataLoss: true`/);
     expect(await onHost("s1", "timeout -k 5 60 ceph fs subvolume ls shared")).toContain('"data"');
@@ -149,7 +292,7 @@ test(
 test(
   "with the word all goes, and the hosts and devices are as before",
   async () => {
-    const word = await withProgram(store(disks, "allowDataLoss: true,"), () => stack.up());
+    const word = await withProgram(store({ osds: after, more: "allowDataLoss: true," }), () => stack.up());
     expect(word.code, word.text).toBe(0);
     const gone = await withProgram(machines, () => stack.up());
     expect(gone.code, gone.text).toBe(0);

@@ -56,6 +56,7 @@ export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Prom
   await check(async () => void (await lab.succeed(to)));
   await check(() => lab.mustBeSettled(to));
   if (to === "cluster") await check(() => lab.mustBeReady());
+  if (to === "store") await check(() => lab.mustBeMounted());
   return { from, to, cut, step, problems, seconds: Math.round((Date.now() - began) / 1000) };
 }
 

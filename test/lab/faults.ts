@@ -7,8 +7,8 @@ import { hostDirectory } from "../../components/lab/names.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import { type Ended, type Running, Stack } from "./stack.ts";
 
-/** What of the platform is there, each with all before it: bare hosts, a registry, a cluster. */
-export type Extent = "hosts" | "registry" | "cluster";
+/** What of the platform is there: bare hosts, a registry, a cluster with its registry; or a store with a mounted volume. */
+export type Extent = "hosts" | "registry" | "cluster" | "store";
 
 /** How a command on a host goes wrong. */
 export type Mode =
@@ -78,7 +78,7 @@ systemctl reload ssh
 /* One fact a line; names only where numbers count packets or time. */
 const inventory = `
 set -f
-places='/etc /usr/local /opt /var/lib/spillway /var/lib/kubelet /var/lib/etcd /var/lib/cni /run/spillway /var/log/pods'
+places='/etc /usr/local /opt /var/lib/spillway /var/lib/ceph /var/lib/kubelet /var/lib/etcd /var/lib/cni /run/spillway /var/log/pods'
 find $places -xdev ! -type f -printf '%y %p %m %u:%g %l\\n' 2>/dev/null
 find $places -xdev -type f -printf 'f %p %m %u:%g\\n' 2>/dev/null
 find $places -xdev -type f -exec sha256sum {} + 2>/dev/null
@@ -89,7 +89,7 @@ iptables-save 2>/dev/null | sed -n 's/^-A/rule -A/p; s/^:\\([^ ]*\\) - .*/chain 
 systemctl list-unit-files --state=enabled --no-legend --plain | sed 's/^\\([^ ]*\\).*/enabled \\1/'
 systemctl list-units --state=active,failed --no-legend --plain |
   sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg)'
-ps -eo comm= | grep -E '^(kube|etcd|coredns|flannel|pause|containerd-shim|hello|docker-reg)' | sed 's/^/process /'
+ps -eo comm= | grep -E '^(kube|etcd|coredns|flannel|pause|containerd-shim|hello|docker-reg|ceph)' | sed 's/^/process /'
 for key in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables; do sysctl "$key" 2>/dev/null; done
 if systemctl -q is-active containerd; then
   ctr -n k8s.io images ls -q | sed 's/^/image /'
@@ -97,18 +97,25 @@ if systemctl -q is-active containerd; then
 fi
 `;
 
-const machines = (lab: string) => `
+/* A store's packages are there from the start: the mirror's time is none of the store's. */
+const machines = (lab: string, packages: string[]) => `
 import * as pulumi from "@pulumi/pulumi";
 import { Site } from "spillway/lab";
+import { HostState } from "spillway/ssh";
 
-const site = new Site("${lab}", { hosts: ["cp1", "w1"] });
+const disks = { cp1: { sdb: 5 }, w1: { sdb: 5 } };
+const packages = ${JSON.stringify(packages)};
+const site = new Site("${lab}", { hosts: ["cp1", "w1"], ...(packages.length > 0 ? { disks, nat: true } : {}) });
+for (const host of packages.length > 0 ? ["cp1", "w1"] : []) {
+  new HostState(host, { connection: site.connection(host), name: "packages", packages });
+}
 export const range = site.range;
 export const connections = pulumi.secret(pulumi.all({ cp1: site.connection("cp1"), w1: site.connection("w1") }));
 `;
 
 const platform = `
 import * as pulumi from "@pulumi/pulumi";
-import { KubernetesCluster, Registry, Site } from "spillway/onprem";
+import { CephStore, KubernetesCluster, Registry, Site, VolumeMount } from "spillway/onprem";
 
 const { range, connections } = JSON.parse(process.env.MACHINES!);
 const host = ({ address, hostKey }: { address: string; hostKey: string }) => ({ address, hostKey, container: true });
@@ -117,8 +124,15 @@ const site = new Site("site", {
   ssh: { privateKey: pulumi.secret(connections.cp1.privateKey) },
   hosts: { cp1: host(connections.cp1), w1: host(connections.w1) },
 });
-const registry = new Registry("registry", { site, host: "cp1" });
-if (process.env.EXTENT === "cluster") {
+const store = () => {
+  const osds = { cp1: ["/dev/sdb"], w1: ["/dev/sdb"] };
+  const sizes = { replicas: 2, osdMemoryMiB: 896 };
+  const ceph = new CephStore("shared", { site, monitors: ["cp1"], osds, ...sizes, allowDataLoss: true });
+  new VolumeMount("data", { volume: ceph.volume("data", { capacityGiB: 1 }), host: "w1", path: "/srv/data" });
+};
+const registry = process.env.EXTENT === "store" ? undefined : new Registry("registry", { site, host: "cp1" });
+if (registry === undefined) store();
+if (registry && process.env.EXTENT === "cluster") {
   const pools = { general: { hosts: ["w1"] } };
   const network = { mode: "bridge", policies: "unenforced" } as const;
   new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, network, registry });
@@ -139,15 +153,19 @@ export class FaultLab {
   readonly #machines: Stack;
   #environment: NodeJS.ProcessEnv = {};
 
-  private constructor(lab: string) {
+  private constructor(lab: string, packages: string[]) {
     this.lab = lab;
     this.stack = new Stack({ name: `faults-${lab}`, program: platform });
-    this.#machines = new Stack({ name: `machines-${lab}`, program: machines(lab), labs: [lab] });
+    this.#machines = new Stack({ name: `machines-${lab}`, program: machines(lab, packages), labs: [lab] });
   }
 
-  /** Brings up the bare hosts. */
-  static async make(lab: string): Promise<FaultLab> {
-    const made = new FaultLab(lab);
+  /**
+   * Brings up the bare hosts.
+   *
+   * @param packages that they have beforehand; with any they have a disk each as well
+   */
+  static async make(lab: string, packages: string[] = []): Promise<FaultLab> {
+    const made = new FaultLab(lab, packages);
     try {
       const { code, text } = await made.#machines.up();
       if (code !== 0) throw new Error(text);
@@ -212,6 +230,16 @@ export class FaultLab {
     const ready = nodes.filter((node) => / Ready /.test(node));
     if (ready.length !== FaultLab.hosts.length || nodes.length !== ready.length)
       throw new Error(`not all nodes are ready:\n${nodes.join("\n")}`);
+  }
+
+  /** Throws unless the store's volume is mounted and takes what is written. */
+  async mustBeMounted(): Promise<void> {
+    await this.inside(
+      "w1",
+      `mountpoint -q /srv/data && echo x >/srv/data/x && sync /srv/data/x || {
+  echo "the volume is not mounted, or takes nothing" >&2; exit 1
+}`,
+    );
   }
 
   /** Sets the counters to 0 and what happens when one of them gets there. */

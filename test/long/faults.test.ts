@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type Outcome, row, sweep } from "../lab/faults.sweep.ts";
 import { FaultLab } from "../lab/faults.ts";
 
 /** `SPILLWAY_FAULTS=4` takes a quarter of the cases, `4/1` another quarter. */
 const [every, first] = (process.env.SPILLWAY_FAULTS ?? "1").split("/").map(Number);
-let lab: FaultLab;
-
-beforeAll(async () => {
-  lab = await FaultLab.make("faults-long");
-});
-
-afterAll(() => lab?.remove());
 
 const note = (outcome: Outcome) => {
   console.log(row(outcome));
@@ -23,10 +16,28 @@ function report(outcomes: Outcome[]): void {
   expect(outcomes.filter(({ problems }) => problems.length > 0).map(row)).toEqual([]);
 }
 
-test("a registry comes and goes whichever of its commands is cut", async () => {
-  report(await sweep(lab, ["hosts", "registry"], { every, first, note }));
-});
+/** A lab of the test's own, gone with it. */
+async function onLab(packages: string[], work: (lab: FaultLab) => Promise<void>): Promise<void> {
+  const lab = await FaultLab.make("faults-long", packages);
+  try {
+    await work(lab);
+  } finally {
+    await lab.remove();
+  }
+}
 
-test("a cluster comes and goes whichever of its commands is cut", { timeout: 4 * 3_600_000 }, async () => {
-  report(await sweep(lab, ["registry", "cluster"], { every, first, note }));
-});
+const hours = 3_600_000;
+
+test("a registry comes and goes whichever of its commands is cut", { timeout: hours }, () =>
+  onLab([], async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
+);
+
+test("a cluster comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
+  onLab([], async (lab) => report(await sweep(lab, ["registry", "cluster"], { every, first, note }))),
+);
+
+test("a store comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
+  onLab(["ceph-mon", "ceph-mgr", "ceph-mds", "ceph-osd", "ceph-fuse"], async (lab) =>
+    report(await sweep(lab, ["hosts", "store"], { every, first, note })),
+  ),
+);

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { deviceProblems } from "../../components/ceph/device.ts";
 import { outputsOf } from "../../components/ceph/filesystem.provider.ts";
-import { cephStoreProblems } from "../../components/onprem/ceph-problems.ts";
+import { type CephObjectGatewayArgs, gatewayProblems } from "../../components/onprem/ceph-gateway.ts";
+import { blockPoolProblems, cephStoreProblems } from "../../components/onprem/ceph-problems.ts";
 import type { CephStoreArgs } from "../../components/onprem/ceph-store.ts";
 import type { Site } from "../../components/onprem/site.ts";
 import { cephConfig, cephKey, minSize, uuidOf } from "../../components/render/ceph.ts";
@@ -40,6 +41,29 @@ describe("arguments of a Ceph store", () => {
   test("with fewer copies than Ceph's default are taken when the program says so", () => {
     expect(paths({ osds: { s1: ["/dev/sdb"], s2: ["/dev/sdb"] }, replicas: 2 })).toEqual([]);
     expect(paths({ osds: { s1: ["/dev/sdb"] }, replicas: 1, monitors: ["s1"] })).toEqual([]);
+  });
+});
+
+describe("what is made in a Ceph store", () => {
+  const pool = (args: object, name = "vms") =>
+    blockPoolProblems("shared", name, args, { ...good, taken: new Set(["taken"]) }).map(({ path }) => path);
+  const gateway = (args: object) =>
+    gatewayProblems(site, { hosts: ["w1"], ...args } as CephObjectGatewayArgs).map(({ path }) => path);
+
+  test("a pool of block devices has a name of its own and hosts for its copies", () => {
+    expect(pool({})).toEqual([]);
+    expect(pool({ replicas: 2, allowDataLoss: true })).toEqual([]);
+    expect(pool({ replicas: 4 })).toEqual(["replicas"]);
+    expect(pool({ size: 1 })).toEqual(["size"]);
+    expect(pool({}, "taken")).toEqual(["name"]);
+    expect(pool({}, "No Name")).toEqual(["name"]);
+  });
+
+  test("gateways are on hosts of the site, each once", () => {
+    expect(gateway({})).toEqual([]);
+    expect(gateway({ hosts: [] })).toEqual(["hosts"]);
+    expect(gateway({ hosts: ["x1", "w1", "w1"], port: 0 })).toEqual(["hosts[0]", "hosts", "port"]);
+    expect(gateway({ hostz: ["w1"] })).toEqual(["hostz"]);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   Restore,
   type RestoreArgs,
   Site,
+  Snapshot,
 } from "../../components/onprem/index.ts";
 import { type BackupInputs, backup, parsePoint } from "../../components/operations/backup.provider.ts";
 import { withVolumes } from "../../components/operations/place.ts";
@@ -114,6 +115,11 @@ async function secretsOf(make: () => Backup): Promise<boolean> {
 test.each<[string, (w: ReturnType<typeof world>) => object, string[]]>([
   ["no point", () => ({}), ["backup: no point"]],
   [
+    "two points",
+    () => ({ snapshot: {}, repository: { directory: "/srv/b" } }),
+    ["snapshot: repository and snapshot"],
+  ],
+  [
     "a point that nobody can find",
     () => ({ repository: { directory: "/srv/b" }, snapshotId: "latest" }),
     ["password: nothing is given", 'snapshotId: "latest" is no point'],
@@ -136,6 +142,11 @@ test.each<[string, (w: ReturnType<typeof world>) => object, string[]]>([
     new Restore("back", { ...most, ...argsOf(all) } as unknown as RestoreArgs);
   };
   expect(await problemsOf(program)).toEqual(expected);
+});
+
+test("a snapshot is refused of a store that takes none, with what to do", async () => {
+  const program = () => new Snapshot("before", { volume: world().here("data") });
+  expect(await problemsOf(program)).toEqual(['volume: the store of "disk/data" takes no snapshots']);
 });
 
 test("a migration between directories of two hosts, and to itself, is refused with the way round", async () => {

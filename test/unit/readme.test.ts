@@ -22,6 +22,7 @@ const free: Readonly<Record<string, string>> = {
   registry: 'declare const registry: import("spillway/onprem").Registry;',
   cluster: 'declare const cluster: import("spillway/onprem").KubernetesCluster;',
   store: 'declare const store: import("spillway/onprem").Store;',
+  volume: 'declare const volume: import("spillway/onprem").Volume;',
   provider: 'declare const provider: import("@pulumi/kubernetes").Provider;',
 };
 

@@ -17,6 +17,8 @@ import {
   CAPS,
   cephClientConfig,
   cephConfig,
+  cephGatewayConfig,
+  cephGatewayUnit,
   cephKey,
   cephKeyring,
   osdDropIn,
@@ -108,6 +110,17 @@ const rendered: Record<string, string> = {
     directory: "/volumes/_nogroup/data/1",
     keyring: "/etc/ceph/spillway/shared-data.keyring",
   }),
+  "ceph-gateway.conf": cephGatewayConfig(ceph, {
+    name: "client.shared.gateway.s1",
+    keyring: "/etc/ceph/spillway/shared-gateway.keyring",
+    address: "10.0.0.31",
+    port: 7443,
+    certificate: "/etc/ceph/spillway/shared-gateway.pem",
+  }),
+  "ceph-gateway.service": cephGatewayUnit(
+    "client.shared.gateway.s1",
+    "/etc/ceph/spillway/shared-gateway.conf",
+  ),
   "ceph.keyring": cephKeyring([
     { name: "mon.", key: cephKey(new Uint8Array(16)), caps: CAPS.monitor },
     { name: "mgr.s1", key: cephKey(new Uint8Array(16).fill(255)), caps: CAPS.manager },

@@ -1,0 +1,77 @@
+import { refuse } from "../model/problem.ts";
+import { dataLossProblem } from "../model/store.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { type ClusterInputs, onCluster } from "./cluster.ts";
+import { copies, POOL } from "./pool.ts";
+
+export interface BlockPoolInputs extends ClusterInputs {
+  /** Name of the pool. */
+  name: string;
+  /** Copies of each object. */
+  replicas: number;
+  /** It may go with the devices in it. */
+  allowDataLoss: boolean;
+}
+
+const MAKE = `${POOL}
+pool "$NAME" 8
+timeout -k 5 120 rbd pool init "$NAME" >&2
+`;
+
+const LOOK = `
+if ceph osd pool ls | grep -qxF "$NAME"; then ceph osd pool get "$NAME" size; fi
+`;
+
+const HOLDS = `
+if ceph osd pool ls | grep -qxF "$NAME"; then timeout -k 5 120 rbd ls "$NAME" | head -n 1; fi
+`;
+
+const REMOVE = `${POOL}
+remove_pool "$NAME"
+`;
+
+async function make(context: Context, inputs: BlockPoolInputs): Promise<void> {
+  const { name, replicas } = inputs;
+  const values = { NAME: name, ...copies(replicas) };
+  await onCluster(inputs, context, { name: `make the pool ${name}`, text: MAKE, values });
+}
+
+/** A pool of block devices (RBD). */
+export const blockPool: ResourceType<BlockPoolInputs, Record<never, never>> = {
+  token: "spillway:ceph:BlockPool",
+  computed: [],
+  unfinishedId: ({ name }) => name,
+  diff: (old, inputs) =>
+    differenceOf(old.inputs, inputs, { ignore: ["monitors", "store"], replaceOn: ["name", "fsid"] }),
+
+  async create(context, inputs) {
+    await make(context, inputs);
+    return { id: inputs.name, outputs: {} };
+  },
+
+  async read(context, { inputs }) {
+    const question = { name: `look at the pool ${inputs.name}`, text: LOOK, values: { NAME: inputs.name } };
+    const size = /\d+/.exec(await onCluster(inputs, context, question, false));
+    return size ? { inputs: { ...inputs, replicas: Number(size[0]) }, outputs: {} } : undefined;
+  },
+
+  async update(context, _old, inputs) {
+    await make(context, inputs);
+    return {};
+  },
+
+  async delete(context, { inputs }) {
+    const { store, name, allowDataLoss } = inputs;
+    const values = { NAME: name };
+    if (!allowDataLoss) {
+      const held = (
+        await onCluster(inputs, context, { name: `look into ${name}`, text: HOLDS, values })
+      ).trim();
+      if (held !== "") {
+        refuse(`CephStore "${store}"`, [dataLossProblem(`the pool ${name} holds the device ${held}`)]);
+      }
+    }
+    await onCluster(inputs, context, { name: `remove the pool ${name}`, text: REMOVE, values });
+  },
+};

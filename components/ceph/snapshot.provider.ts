@@ -1,0 +1,99 @@
+import { refuse } from "../model/problem.ts";
+import { dataLossProblem } from "../model/store.ts";
+import { differenceOf } from "../provider/difference.ts";
+import type { ResourceType } from "../provider/resource.ts";
+import { type ClusterInputs, onCluster } from "./cluster.ts";
+
+export interface SubvolumeSnapshotInputs extends ClusterInputs {
+  fileSystem: string;
+  /** Name of the subvolume. */
+  volume: string;
+  /** Its directory in the file system. */
+  directory: string;
+  name: string;
+  /** It may go. */
+  allowDataLoss: boolean;
+}
+
+export interface SubvolumeSnapshotOutputs {
+  /** Where its files are, below the volume's top. */
+  path: string;
+  /** When it was taken, UTC. */
+  time: string;
+}
+
+/** A client sees a snapshot of what is above its own top by another name, which only a look tells. */
+const SHOW = `
+if ! ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" >/dev/null 2>&1; then exit 0; fi
+place=$(mktemp -d -p /run)
+trap 'umount -l "$place" 2>/dev/null || :; rmdir "$place" 2>/dev/null || :' EXIT
+timeout -k 5 120 ceph-fuse --id admin --client_fs "$FS" -r "$DIRECTORY" "$place" >/dev/null
+for each in "$place"/.snap/*; do
+  seen=\${each##*/}
+  if [ "\${seen#_}" != "$seen" ] && [ "\${seen%_*}" = "_$NAME" ]; then echo ".snap/$seen"; fi
+done
+ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" | sed -n 's/.*"created_at": "\\([^"]*\\)".*/\\1/p'
+`;
+
+const TAKE = `
+if ! ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" >/dev/null 2>&1; then
+  ceph fs subvolume snapshot create "$FS" "$VOLUME" "$NAME" >&2
+fi
+${SHOW}
+`;
+
+const REMOVE = `
+if ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" >/dev/null 2>&1; then
+  ceph fs subvolume snapshot rm "$FS" "$VOLUME" "$NAME" >&2
+fi
+`;
+
+const valuesOf = ({ fileSystem, volume, directory, name }: SubvolumeSnapshotInputs) => ({
+  FS: fileSystem,
+  VOLUME: volume,
+  DIRECTORY: directory,
+  NAME: name,
+});
+
+function parsed(printed: string): SubvolumeSnapshotOutputs | undefined {
+  const [path, time] = printed.trim().split("\n");
+  return path && time ? { path, time } : undefined;
+}
+
+/** A volume as it was at one moment. */
+export const subvolumeSnapshot: ResourceType<SubvolumeSnapshotInputs, SubvolumeSnapshotOutputs> = {
+  token: "spillway:ceph:SubvolumeSnapshot",
+  computed: ["path", "time"],
+  unfinishedId: ({ name }) => name,
+  diff: (old, inputs) =>
+    differenceOf(old.inputs, inputs, {
+      ignore: ["monitors", "store"],
+      replaceOn: ["fileSystem", "volume", "directory", "name", "fsid"],
+    }),
+
+  async create(context, inputs) {
+    const { volume, name } = inputs;
+    const question = { name: `take the snapshot ${name} of ${volume}`, text: TAKE, values: valuesOf(inputs) };
+    const taken = parsed(await onCluster(inputs, context, question));
+    if (!taken) throw new Error(`the snapshot ${name} of ${volume} is not to be seen; run again`);
+    return { id: name, outputs: taken };
+  },
+
+  async read(context, { inputs }) {
+    const question = { name: `look at the snapshot ${inputs.name}`, text: SHOW, values: valuesOf(inputs) };
+    const found = parsed(await onCluster(inputs, context, question, false));
+    return found && { inputs, outputs: found };
+  },
+
+  update: async (_context, old) => old.outputs,
+
+  async delete(context, { inputs }) {
+    const { store, volume, name, allowDataLoss } = inputs;
+    if (!allowDataLoss) {
+      const found = `the volume "${volume}" as it was then is nowhere else`;
+      refuse(`CephStore "${store}", snapshot "${name}"`, [dataLossProblem(found)]);
+    }
+    const removal = { name: `remove the snapshot ${name}`, text: REMOVE, values: valuesOf(inputs) };
+    await onCluster(inputs, context, removal);
+  },
+};
