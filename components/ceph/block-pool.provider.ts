@@ -2,7 +2,7 @@ import { refuse } from "../model/problem.ts";
 import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { type ClusterInputs, onCluster } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
 import { copies, POOL } from "./pool.ts";
 
 export interface BlockPoolInputs extends ClusterInputs {
@@ -61,17 +61,19 @@ export const blockPool: ResourceType<BlockPoolInputs, Record<never, never>> = {
     return {};
   },
 
-  async delete(context, { inputs }) {
-    const { store, name, allowDataLoss } = inputs;
-    const values = { NAME: name };
-    if (!allowDataLoss) {
-      const held = (
-        await onCluster(inputs, context, { name: `look into ${name}`, text: HOLDS, values })
-      ).trim();
-      if (held !== "") {
-        refuse(`CephStore "${store}"`, [dataLossProblem(`the pool ${name} holds the device ${held}`)]);
-      }
-    }
-    await onCluster(inputs, context, { name: `remove the pool ${name}`, text: REMOVE, values });
-  },
+  delete: (context, { inputs }) => orForget(context, inputs, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: BlockPoolInputs): Promise<void> {
+  const { store, name, allowDataLoss } = inputs;
+  const values = { NAME: name };
+  if (!allowDataLoss) {
+    const held = (
+      await onCluster(inputs, context, { name: `look into ${name}`, text: HOLDS, values })
+    ).trim();
+    if (held !== "") {
+      refuse(`CephStore "${store}"`, [dataLossProblem(`the pool ${name} holds the device ${held}`)]);
+    }
+  }
+  await onCluster(inputs, context, { name: `remove the pool ${name}`, text: REMOVE, values });
+}

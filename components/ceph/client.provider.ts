@@ -1,7 +1,7 @@
 import { differenceOf } from "../provider/difference.ts";
-import type { ResourceType } from "../provider/resource.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
 import { cephKeyring } from "../render/ceph.ts";
-import { type ClusterInputs, onCluster } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
 
 export interface ClientInputs extends ClusterInputs {
   /** Such as `client.shared-vms`. */
@@ -25,10 +25,7 @@ const REMOVE = `
 ceph auth rm "$NAME" >&2
 `;
 
-async function admit(
-  context: Parameters<typeof client.create>[0],
-  { name, key, caps, ...cluster }: ClientInputs,
-): Promise<void> {
+async function admit(context: Context, { name, key, caps, ...cluster }: ClientInputs): Promise<void> {
   const keyring = cephKeyring([{ name, key, caps }]);
   await onCluster(cluster, context, {
     name: `admit ${name}`,
@@ -61,8 +58,11 @@ export const client: ResourceType<ClientInputs, Record<never, never>> = {
     return {};
   },
 
-  async delete(context, { inputs }) {
-    const { name } = inputs;
-    await onCluster(inputs, context, { name: `remove ${name}`, text: REMOVE, values: { NAME: name } });
-  },
+  // It holds no data.
+  delete: (context, { inputs }) => orForget(context, { allowDataLoss: true }, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: ClientInputs): Promise<void> {
+  const { name } = inputs;
+  await onCluster(inputs, context, { name: `remove ${name}`, text: REMOVE, values: { NAME: name } });
+}

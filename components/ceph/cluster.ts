@@ -2,6 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import { Refusal } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
+import { GIVE_UP, givesUp } from "../ssh/unreachable.ts";
 
 /** How a Ceph cluster is asked: through any monitor's host, all of which hold the administrator's key. */
 export interface ClusterInputs {
@@ -25,6 +26,9 @@ const QUORUM = `
 if timeout -k 2 "$LIMIT" /usr/bin/ceph --connect-timeout "$LIMIT" fsid 2>/dev/null | grep -qxF "$FSID"; then echo quorum; fi
 `;
 
+/** Nobody can change the cluster now. */
+class NoQuorum extends Refusal {}
+
 /** Seconds that monitors get to find each other, as after a loss of power. */
 const QUORUM_SECONDS = 45;
 
@@ -46,10 +50,10 @@ async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Con
     if (answer.trim() === "quorum") return connection;
     silent.push(name);
   }
-  throw new Refusal(`CephStore "${inputs.store}"`, [
+  throw new NoQuorum(`CephStore "${inputs.store}"`, [
     {
       path: "monitors",
-      found: `no quorum answers (asked: ${silent.join(", ")}), so nothing was changed`,
+      found: `no quorum answers (asked: ${silent.join(", ")}), and nothing is changed without one`,
       remedy:
         "bring back more than half of these hosts and see that ceph-mon runs on them (`systemctl status ceph-mon@HOST`), then run again",
     },
@@ -75,7 +79,34 @@ export async function onCluster(
 ): Promise<string> {
   const live = await liveMonitor(inputs, context);
   const script = { ...question, text: `${CEPH}${text}`, timeoutSeconds };
-  return onHost(live, context, (session) => session.run(script, context), { change });
+  try {
+    return await onHost(live, context, (session) => session.run(script, context), { change });
+  } catch (error) {
+    // For some seconds monitors answer as if those that are gone were still there.
+    if (!context.signal.aborted) await liveMonitor(inputs, context);
+    throw error;
+  }
+}
+
+/**
+ * Takes something out of the cluster. Without a quorum that fails, unless somebody gives the cluster up and
+ * the data in it may go.
+ */
+export async function orForget(
+  context: Context,
+  { allowDataLoss }: { allowDataLoss: boolean },
+  takeOut: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await takeOut();
+  } catch (error) {
+    if (!(error instanceof NoQuorum)) throw error;
+    if (!allowDataLoss || !givesUp()) {
+      const word = allowDataLoss ? "" : "record `allowDataLoss: true` with an up, then ";
+      throw new Error(`${error.message}\n  or, if the store is gone for good, ${word}run with ${GIVE_UP}`);
+    }
+    context.warn("given up: no quorum answers, and the data may go");
+  }
 }
 
 /** The JSON that a script printed. */

@@ -2,7 +2,7 @@ import { refuse } from "../model/problem.ts";
 import { type Capacity, dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { type ClusterInputs, onCluster, parsed } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, parsed } from "./cluster.ts";
 import { copies, POOL } from "./pool.ts";
 
 export interface FileSystemInputs extends ClusterInputs {
@@ -140,19 +140,19 @@ export const fileSystem: ResourceType<FileSystemInputs, FileSystemOutputs> = {
 
   update: (context, _old, inputs) => make(context, inputs, false),
 
-  async delete(context, { inputs }) {
-    const { store, name, allowDataLoss } = inputs;
-    if (!allowDataLoss) {
-      const question = { name: `look into ${name}`, text: HOLDS, values: nameAlone(inputs) };
-      const held = (await onCluster(inputs, context, question)).trim();
-      if (held !== "") {
-        const problem = dataLossProblem(
-          `the file system ${name} holds data (${held.split("\n")[0]!.trim()})`,
-        );
-        refuse(`CephStore "${store}"`, [problem]);
-      }
-    }
-    const removal = { name: `remove the file system ${name}`, text: REMOVE, values: nameAlone(inputs) };
-    await onCluster(inputs, context, removal);
-  },
+  delete: (context, { inputs }) => orForget(context, inputs, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: FileSystemInputs): Promise<void> {
+  const { store, name, allowDataLoss } = inputs;
+  if (!allowDataLoss) {
+    const question = { name: `look into ${name}`, text: HOLDS, values: nameAlone(inputs) };
+    const held = (await onCluster(inputs, context, question)).trim();
+    if (held !== "") {
+      const problem = dataLossProblem(`the file system ${name} holds data (${held.split("\n")[0]!.trim()})`);
+      refuse(`CephStore "${store}"`, [problem]);
+    }
+  }
+  const removal = { name: `remove the file system ${name}`, text: REMOVE, values: nameAlone(inputs) };
+  await onCluster(inputs, context, removal);
+}

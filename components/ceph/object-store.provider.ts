@@ -2,7 +2,7 @@ import { refuse } from "../model/problem.ts";
 import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { type ClusterInputs, onCluster } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
 import { copies, POOL } from "./pool.ts";
 
 export interface ObjectStoreInputs extends ClusterInputs {
@@ -70,13 +70,15 @@ export const objectStore: ResourceType<ObjectStoreInputs, Record<never, never>> 
     return {};
   },
 
-  async delete(context, { inputs }) {
-    if (!inputs.allowDataLoss) {
-      const held = (await onCluster(inputs, context, { name: "look into buckets", text: HOLDS })).trim();
-      if (held !== "") {
-        refuse(`CephStore "${inputs.store}"`, [dataLossProblem(`the object store has the bucket ${held}`)]);
-      }
-    }
-    await onCluster(inputs, context, { name: "remove the pools of objects", text: REMOVE });
-  },
+  delete: (context, { inputs }) => orForget(context, inputs, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: ObjectStoreInputs): Promise<void> {
+  if (!inputs.allowDataLoss) {
+    const held = (await onCluster(inputs, context, { name: "look into buckets", text: HOLDS })).trim();
+    if (held !== "") {
+      refuse(`CephStore "${inputs.store}"`, [dataLossProblem(`the object store has the bucket ${held}`)]);
+    }
+  }
+  await onCluster(inputs, context, { name: "remove the pools of objects", text: REMOVE });
+}

@@ -2,7 +2,7 @@ import { refuse } from "../model/problem.ts";
 import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { type ClusterInputs, onCluster, parsed } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, parsed } from "./cluster.ts";
 
 export interface ObjectUserInputs extends ClusterInputs {
   /** Name of the user. */
@@ -74,16 +74,18 @@ export const objectUser: ResourceType<ObjectUserInputs, ObjectUserOutputs> = {
     return old.outputs;
   },
 
-  async delete(context, { inputs }) {
-    const { store, name, allowDataLoss } = inputs;
-    const values = { NAME: name };
-    if (!allowDataLoss) {
-      const question = { name: `look for buckets of ${name}`, text: BUCKETS, values };
-      const held = (await onCluster(inputs, context, question)).trim();
-      if (held !== "") {
-        refuse(`CephStore "${store}"`, [dataLossProblem(`the user ${name} has the bucket ${held}`)]);
-      }
-    }
-    await onCluster(inputs, context, { name: `remove the user ${name}`, text: REMOVE, values });
-  },
+  delete: (context, { inputs }) => orForget(context, inputs, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: ObjectUserInputs): Promise<void> {
+  const { store, name, allowDataLoss } = inputs;
+  const values = { NAME: name };
+  if (!allowDataLoss) {
+    const question = { name: `look for buckets of ${name}`, text: BUCKETS, values };
+    const held = (await onCluster(inputs, context, question)).trim();
+    if (held !== "") {
+      refuse(`CephStore "${store}"`, [dataLossProblem(`the user ${name} has the bucket ${held}`)]);
+    }
+  }
+  await onCluster(inputs, context, { name: `remove the user ${name}`, text: REMOVE, values });
+}

@@ -6,7 +6,7 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { osdDropIn } from "../render/ceph.ts";
 import { onHost } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
 import { LOOK_AT_DEVICE } from "./device.ts";
 
 export interface OsdInputs extends ClusterInputs {
@@ -177,8 +177,10 @@ export const osd: ResourceType<OsdInputs, OsdOutputs> = {
   },
 
   async delete(context, { inputs }) {
-    const found = await find(context, inputs, true);
-    if (found) await leave(context, inputs, found.osd);
+    await orForget(context, inputs, async () => {
+      const found = await find(context, inputs, true);
+      if (found) await leave(context, inputs, found.osd);
+    });
     const { UUID, DEVICE } = valuesOf(inputs);
     const script = {
       name: `remove ${nameOf(inputs)}`,

@@ -1,8 +1,8 @@
 import { refuse } from "../model/problem.ts";
 import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
-import type { ResourceType } from "../provider/resource.ts";
-import { type ClusterInputs, onCluster } from "./cluster.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
 
 export interface SubvolumeSnapshotInputs extends ClusterInputs {
   fileSystem: string;
@@ -87,13 +87,15 @@ export const subvolumeSnapshot: ResourceType<SubvolumeSnapshotInputs, SubvolumeS
 
   update: async (_context, old) => old.outputs,
 
-  async delete(context, { inputs }) {
-    const { store, volume, name, allowDataLoss } = inputs;
-    if (!allowDataLoss) {
-      const found = `the volume "${volume}" as it was then is nowhere else`;
-      refuse(`CephStore "${store}", snapshot "${name}"`, [dataLossProblem(found)]);
-    }
-    const removal = { name: `remove the snapshot ${name}`, text: REMOVE, values: valuesOf(inputs) };
-    await onCluster(inputs, context, removal);
-  },
+  delete: (context, { inputs }) => orForget(context, inputs, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: SubvolumeSnapshotInputs): Promise<void> {
+  const { store, volume, name, allowDataLoss } = inputs;
+  if (!allowDataLoss) {
+    const found = `the volume "${volume}" as it was then is nowhere else`;
+    refuse(`CephStore "${store}", snapshot "${name}"`, [dataLossProblem(found)]);
+  }
+  const removal = { name: `remove the snapshot ${name}`, text: REMOVE, values: valuesOf(inputs) };
+  await onCluster(inputs, context, removal);
+}

@@ -3,7 +3,7 @@ import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { cephKeyring } from "../render/ceph.ts";
-import { type ClusterInputs, onCluster, parsed } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, parsed } from "./cluster.ts";
 
 export interface SubvolumeInputs extends ClusterInputs {
   fileSystem: string;
@@ -122,26 +122,28 @@ export const subvolume: ResourceType<SubvolumeInputs, SubvolumeOutputs> = {
 
   update: (context, _old, inputs) => make(context, inputs),
 
-  async delete(context, { inputs }) {
-    const { store, name, client, allowDataLoss } = inputs;
-    const info = await look(context, inputs, true);
-    if (info && !allowDataLoss) {
-      const question = {
-        name: `look into ${name}`,
-        text: COUNT,
-        values: { ...self(inputs), DIRECTORY: info.path },
-      };
-      const entries = Number((await onCluster(inputs, context, question)).trim());
-      if (entries > 0)
-        refuse(`CephStore "${store}", volume "${name}"`, [
-          dataLossProblem(`it holds data (${entries} at its top)`),
-        ]);
-    }
-    const removal = {
-      name: `remove the volume ${name}`,
-      text: REMOVE,
-      values: { ...self(inputs), CLIENT: client },
-    };
-    await onCluster(inputs, context, removal);
-  },
+  delete: (context, { inputs }) => orForget(context, inputs, () => remove(context, inputs)),
 };
+
+async function remove(context: Context, inputs: SubvolumeInputs): Promise<void> {
+  const { store, name, client, allowDataLoss } = inputs;
+  const info = await look(context, inputs, true);
+  if (info && !allowDataLoss) {
+    const question = {
+      name: `look into ${name}`,
+      text: COUNT,
+      values: { ...self(inputs), DIRECTORY: info.path },
+    };
+    const entries = Number((await onCluster(inputs, context, question)).trim());
+    if (entries > 0)
+      refuse(`CephStore "${store}", volume "${name}"`, [
+        dataLossProblem(`it holds data (${entries} at its top)`),
+      ]);
+  }
+  const removal = {
+    name: `remove the volume ${name}`,
+    text: REMOVE,
+    values: { ...self(inputs), CLIENT: client },
+  };
+  await onCluster(inputs, context, removal);
+}

@@ -3,6 +3,12 @@ import { ConnectionError } from "./error.ts";
 
 const VARIABLE = "SPILLWAY_DELETE_UNREACHABLE";
 
+/** How somebody says that what does not answer is given up. */
+export const GIVE_UP = `${VARIABLE}=true`;
+
+/** Whether somebody says so. */
+export const givesUp = (): boolean => process.env[VARIABLE] === "true";
+
 /**
  * Takes something back from a host. One that does not answer stops the delete, since what is on it
  * (a running node, keys) would be forgotten; with `SPILLWAY_DELETE_UNREACHABLE=true` it is given up.
@@ -12,8 +18,8 @@ export async function orGiveUp(context: Context, takeBack: () => Promise<unknown
     await takeBack();
   } catch (error) {
     if (!(error instanceof ConnectionError) || !error.transient) throw error;
-    if (process.env[VARIABLE] !== "true") {
-      throw new Error(`${error.message}, or, if it is gone for good, run with ${VARIABLE}=true`);
+    if (!givesUp()) {
+      throw new Error(`${error.message}, or, if it is gone for good, run with ${GIVE_UP}`);
     }
     context.warn(`given up, what is on host ${error.host} stays there: ${error.reason}`);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Outcome, row, sweep } from "../lab/faults.sweep.ts";
+import { inventories, leftovers, type Outcome, row, sweep } from "../lab/faults.sweep.ts";
 import { FaultLab } from "../lab/faults.ts";
 
 /** `SPILLWAY_FAULTS=4` takes a quarter of the cases, `4/1` another quarter. */
@@ -27,6 +27,7 @@ async function onLab(packages: string[], work: (lab: FaultLab) => Promise<void>)
 }
 
 const hours = 3_600_000;
+const cephPackages = ["ceph-mon", "ceph-mgr", "ceph-mds", "ceph-osd", "ceph-fuse"];
 
 test("a registry comes and goes whichever of its commands is cut", { timeout: hours }, () =>
   onLab([], async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
@@ -37,7 +38,24 @@ test("a cluster comes and goes whichever of its commands is cut", { timeout: 4 *
 );
 
 test("a store comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab(["ceph-mon", "ceph-mgr", "ceph-mds", "ceph-osd", "ceph-fuse"], async (lab) =>
-    report(await sweep(lab, ["hosts", "store"], { every, first, note })),
-  ),
+  onLab(cephPackages, async (lab) => report(await sweep(lab, ["hosts", "store"], { every, first, note }))),
 );
+
+test("a store whose monitors are gone for good is forgotten by the word alone", () =>
+  onLab(cephPackages, async (lab) => {
+    const before = await inventories(lab);
+    await lab.succeed("store");
+    await lab.inside("cp1", "systemctl mask --runtime --now ceph-mon@cp1 2>/dev/null");
+    const refused = await lab.up("hosts");
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toMatch(
+      /no quorum answers[\s\S]*gone for good, run with SPILLWAY_DELETE_UNREACHABLE=true/,
+    );
+    const given = await lab.stack.destroy({
+      ...lab.environment("hosts"),
+      SPILLWAY_DELETE_UNREACHABLE: "true",
+    });
+    expect(given.code, given.text).toBe(0);
+    await lab.inside("cp1", "systemctl unmask --runtime ceph-mon@cp1 2>/dev/null");
+    expect(await leftovers(lab, before)).toEqual([]);
+  }));

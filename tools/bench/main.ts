@@ -11,6 +11,7 @@ import { options } from "./options.ts";
 import { machine, table, write } from "./report.ts";
 import { start } from "./start.ts";
 import { state } from "./state.ts";
+import { stores } from "./stores.ts";
 import { interrupted, tidy, tidyOnSignals } from "./tidy.ts";
 
 const usage = `npm run bench                all benches, about 40 minutes
@@ -19,6 +20,7 @@ npm run bench -- NAME ...    some of them
   cluster     the cluster on ready hosts, beside a bare shell script
   no-change   a run without changes, beside an empty program and SSH round trips
   state       declared state, beside Ansible
+  stores      Ceph and Gluster on ready hosts, beside bare shell scripts
   memory      the program and the SSH layer with 100 hosts
   network     pods' paths in every network, beside their hosts' own, about 25 minutes
   --write     keep the figures in docs/bench.json and docs/bench.md
@@ -31,6 +33,7 @@ const benches: Record<string, () => Promise<Measure[]>> = {
   cluster,
   "no-change": noChange,
   state,
+  stores,
   memory,
   network,
 };

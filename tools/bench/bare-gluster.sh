@@ -1,0 +1,43 @@
+#!/bin/bash
+# What a person without Spillway would run on hosts that have Gluster's packages: its own commands over ssh.
+#   bare-gluster.sh FOLDER up|down
+# FOLDER has: ssh_config; hosts, a line NAME ADDRESS for each. Each host has a brick; the first two mount the
+# volume at /srv/data.
+set -euo pipefail
+cd "$1"
+mapfile -t names < <(cut -d ' ' -f 1 hosts)
+mapfile -t addresses < <(cut -d ' ' -f 2 hosts)
+first=${names[0]}
+on() { ssh -F ssh_config -o ControlMaster=auto -o ControlPersist=60 -o ControlPath="$PWD/%C" "$@"; }
+trap 'for host in "${names[@]}"; do on -O exit "$host" 2>/dev/null || :; done' EXIT
+
+all() { # all COMMAND HOST...: of these jobs none may fail
+  local jobs=() job command=$1
+  shift
+  for host in "$@"; do "$command" "$host" & jobs+=($!); done
+  for job in "${jobs[@]}"; do wait "$job"; done
+}
+
+take_down() {
+  on "$1" 'sh -s' <<'DOWN'
+umount /srv/data 2>/dev/null || :
+systemctl disable --now glusterd 2>/dev/null
+for name in glusterfsd glusterfs; do for pid in $(pidof "$name"); do kill "$pid"; done; done
+rm -rf /var/lib/glusterd/{glusterd.info,peers,vols,glustershd,options} /srv/disk/bricks /srv/data
+DOWN
+}
+if [ "$2" = down ]; then all take_down "${names[@]}"; exit; fi
+
+prepare() { on "$1" 'mkdir -p /srv/disk/bricks/data && systemctl enable --now glusterd 2>/dev/null'; }
+all prepare "${names[@]}"
+bricks=()
+for address in "${addresses[@]}"; do bricks+=("$address:/srv/disk/bricks/data"); done
+on "$first" 'bash -se' -- "${addresses[@]:1}" -- "${bricks[@]}" <<'VOLUME'
+while [ "$1" != -- ]; do gluster peer probe "$1" >/dev/null; others+=("$1"); shift; done
+shift
+until [ "$(gluster pool list | grep -c Connected)" = $((${#others[@]} + 1)) ]; do sleep 0.5; done
+gluster --mode=script volume create data replica 3 "$@" >/dev/null
+gluster --mode=script volume start data >/dev/null
+VOLUME
+mount_volume() { on "$1" "mkdir -p /srv/data && mount -t glusterfs ${addresses[0]}:/data /srv/data"; }
+all mount_volume "${names[@]:0:2}"

@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Connection } from "../../components/model/connection.ts";
+import type { Stack } from "../../test/lab/stack.ts";
+import { child } from "./child.ts";
+import { writeSshConfig } from "./lab.ts";
+import { type Measure, said, seconds } from "./measure.ts";
+import { rounds } from "./options.ts";
+import { benchStack, mustEnd, pulumi, UP } from "./stack.ts";
+
+const hosts = ["s1", "s2", "s3"];
+
+/** A kind of store, in a program and in shell. */
+interface Kind {
+  name: string;
+  /** Debian packages, on the hosts before anything is measured. */
+  packages: string[];
+  /** Program text that makes `store`. */
+  store: string;
+  /** What it makes, for the table. */
+  what: string;
+  script: string;
+}
+
+const kinds: Kind[] = [
+  {
+    name: "ceph",
+    packages: ["ceph-mon", "ceph-mgr", "ceph-mds", "ceph-osd", "ceph-fuse"],
+    store: `const osds = Object.fromEntries(hosts.map((host) => [host, ["/dev/sdb"]]));
+const store = new CephStore("shared", { site, monitors: hosts, osds, osdMemoryMiB: 896, allowDataLoss: true });`,
+    what: "up of a CephStore (3 monitors, 3 OSDs), a volume on 2 hosts",
+    script: "bare-ceph.sh",
+  },
+  {
+    name: "gluster",
+    packages: ["glusterfs-server", "glusterfs-client"],
+    store: `const bricks = Object.fromEntries(hosts.map((host) => [host, "/srv/disk/bricks"]));
+const store = new GlusterStore("shared", { site, bricks, allowDataLoss: true });`,
+    what: "up of a GlusterStore (replica 3), a volume on 2 hosts",
+    script: "bare-gluster.sh",
+  },
+];
+
+const program = (lab: string, { packages, store }: Kind) => `
+import * as pulumi from "@pulumi/pulumi";
+import { CephStore, GlusterStore, Site, VolumeMount } from "spillway/lab";
+import { HostState } from "spillway/ssh";
+const hosts = ${JSON.stringify(hosts)};
+const disks = Object.fromEntries(hosts.map((host) => [host, { sdb: 6 }]));
+const site = new Site("${lab}", { hosts, nat: true, disks, diskBinds: ["/srv/disk"] });
+export const connections = pulumi.secret(pulumi.all(hosts.map((host) => site.connection(host))));
+const ready = hosts.map((host) => new HostState(host, {
+  connection: site.connection(host), name: "packages", packages: ${JSON.stringify(packages)},
+}));
+if (process.env.STORE) make();
+function make() {
+  ${store}
+  const volume = store.volume("data");
+  for (const host of hosts.slice(0, 2)) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
+}
+`;
+
+/**
+ * A store on three hosts that have its packages. By turns `pulumi up` makes it, and a shell script gives the
+ * same commands; both end when a volume is mounted on two hosts.
+ */
+export async function stores(): Promise<Measure[]> {
+  const measures: Measure[] = [];
+  for (const kind of kinds) measures.push(await storeOf(kind));
+  return measures;
+}
+
+async function storeOf(kind: Kind): Promise<Measure> {
+  const lab = `bench-${kind.name}`;
+  const stack = benchStack({ name: lab, program: program(lab, kind), labs: [lab] });
+  await pulumi(stack, ...UP);
+  const folder = await prepare(stack);
+  const script = (word: "up" | "down") =>
+    child(["bash", fileURLToPath(new URL(kind.script, import.meta.url)), folder, word]);
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round < rounds(3); round++) {
+    ours.push(said("pulumi up", mustEnd(await stack.up({ STORE: "yes" })).seconds));
+    await pulumi(stack, ...UP);
+    bare.push(await seconds("shell script", () => script("up")));
+    await script("down");
+  }
+  return {
+    bench: "stores",
+    what: kind.what,
+    unit: "s",
+    ours,
+    other: { what: "the store's commands by a parallel shell script", values: bare },
+    limit: { mostTimes: 1.25 },
+  };
+}
+
+/** Writes what the shell scripts need. */
+async function prepare(stack: Stack): Promise<string> {
+  const { connections } = await stack.outputs<{ connections: Connection[] }>();
+  const folder = join(stack.folder, "bare");
+  mkdirSync(folder, { mode: 0o700 });
+  writeSshConfig(folder, connections);
+  writeFileSync(
+    join(folder, "hosts"),
+    connections.map(({ host, address }) => `${host} ${address}\n`).join(""),
+  );
+  return folder;
+}
