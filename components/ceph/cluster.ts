@@ -32,10 +32,15 @@ class NoQuorum extends Refusal {}
 /** Seconds that monitors get to find each other, as after a loss of power. */
 const QUORUM_SECONDS = 45;
 
+/** Who answered last, by the cluster's identity. */
+const answered = new Map<string, string>();
+
 /** The first monitor's host by which the cluster answers; asked one after the other, since each knows of all. */
 async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Connection> {
   const silent: string[] = [];
-  for (const [name, connection] of Object.entries(inputs.monitors)) {
+  const last = (name: string) => name === answered.get(inputs.fsid);
+  const entries = Object.entries(inputs.monitors).sort(([a], [b]) => Number(last(b)) - Number(last(a)));
+  for (const [name, connection] of entries) {
     const script = {
       name: "ask for a quorum",
       text: QUORUM,
@@ -47,7 +52,10 @@ async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Con
       if (!(error instanceof ConnectionError)) throw error;
       return "";
     });
-    if (answer.trim() === "quorum") return connection;
+    if (answer.trim() === "quorum") {
+      answered.set(inputs.fsid, name);
+      return connection;
+    }
     silent.push(name);
   }
   throw new NoQuorum(`CephStore "${inputs.store}"`, [

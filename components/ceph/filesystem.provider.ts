@@ -1,7 +1,9 @@
+import type { Connection } from "../model/connection.ts";
 import { refuse } from "../model/problem.ts";
 import { type Capacity, dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
+import { ConnectionError, onHost } from "../ssh/session.ts";
 import { type ClusterInputs, onCluster, orForget, parsed } from "./cluster.ts";
 import { copies, POOL } from "./pool.ts";
 
@@ -29,7 +31,13 @@ pool "$NAME-metadata" 8
 pool "$NAME-data" 16
 if ! ceph fs get "$NAME" >/dev/null 2>&1; then ceph fs new "$NAME" "$NAME-metadata" "$NAME-data" >&2; fi
 turns=0
+members() {
+  for name in $MONITORS; do
+    ceph quorum_status | tr -d ' \\n' | sed 's/.*"quorum_names":\\[\\([^]]*\\).*/,\\1,/' | grep -qF ",\\"$name\\"," || return 1
+  done
+}
 ready() {
+  members &&
   ceph mds stat | grep -q "$NAME:.*up:active" && ceph mgr stat | grep -q '"available": true' &&
     [ "$(ceph osd dump | grep -cE "^osd\\.[0-9]+ up .* ($OSDS)$")" = "$COUNT" ] &&
     ceph fs subvolume ls "$NAME" >/dev/null 2>&1 && { [ "$YOUNG" = no ] || ceph health | grep -q ^HEALTH_OK; }
@@ -70,6 +78,34 @@ remove_pool "$NAME-data"
 remove_pool "$NAME-metadata"
 `;
 
+/*
+ * Tells the monitors' hosts whether they have a store to answer for: one that leaves a living store gives up
+ * its vote, one of a store that goes as a whole asks nobody.
+ */
+const LIVES = `
+if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then : >/var/lib/spillway/ceph-monitor.lives; fi
+`;
+const LIVES_NO_MORE = `
+if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then rm -f /var/lib/spillway/ceph-monitor.lives; fi
+`;
+
+/** On all monitors' hosts that answer. */
+async function onMonitors(
+  context: Context,
+  { monitors, fsid }: FileSystemInputs,
+  text: string,
+): Promise<void> {
+  const script = { name: "note the store's life", text, values: { FSID: fsid }, timeoutSeconds: 60 };
+  const note = async (connection: Connection) => {
+    try {
+      await onHost(connection, context, (session) => session.run(script, context));
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+    }
+  };
+  await Promise.all(Object.values(monitors).map(note));
+}
+
 interface Status {
   health: { status: string; checks: Record<string, unknown> };
 }
@@ -103,7 +139,7 @@ async function look(
 /** @param young it has never been healthy before; later on a dead OSD may still be there, which leaves last */
 async function make(context: Context, inputs: FileSystemInputs, young: boolean): Promise<FileSystemOutputs> {
   context.progress("waiting until all of the store is up");
-  const { name, replicas, osds } = inputs;
+  const { name, replicas, osds, monitors } = inputs;
   await onCluster(inputs, context, {
     name: `make the file system ${name}`,
     text: CREATE,
@@ -113,11 +149,13 @@ async function make(context: Context, inputs: FileSystemInputs, young: boolean):
       OSDS: osds.join("|"),
       COUNT: String(osds.length),
       YOUNG: young ? "yes" : "no",
+      MONITORS: Object.keys(monitors).join(" "),
     },
     timeoutSeconds: 1200,
   });
   const found = await look(context, inputs);
   if (!found) throw new Error(`the file system ${name} is gone again; run again`);
+  await onMonitors(context, inputs, LIVES);
   return found.outputs;
 }
 
@@ -126,8 +164,13 @@ export const fileSystem: ResourceType<FileSystemInputs, FileSystemOutputs> = {
   token: "spillway:ceph:FileSystem",
   computed: ["health", "capacity"],
   unfinishedId: ({ name }) => name,
-  diff: (old, inputs) =>
-    differenceOf(old.inputs, inputs, { ignore: ["monitors", "store"], replaceOn: ["name", "fsid"] }),
+  diff: (old, inputs) => {
+    const plain = ({ monitors, ...rest }: FileSystemInputs) => ({
+      ...rest,
+      monitors: Object.keys(monitors).sort(),
+    });
+    return differenceOf(plain(old.inputs), plain(inputs), { ignore: ["store"], replaceOn: ["name", "fsid"] });
+  },
 
   async create(context, inputs) {
     return { id: inputs.name, outputs: await make(context, inputs, true) };
@@ -155,4 +198,5 @@ async function remove(context: Context, inputs: FileSystemInputs): Promise<void>
   }
   const removal = { name: `remove the file system ${name}`, text: REMOVE, values: nameAlone(inputs) };
   await onCluster(inputs, context, removal);
+  await onMonitors(context, inputs, LIVES_NO_MORE);
 }

@@ -1,12 +1,15 @@
 import type { Connection } from "../model/connection.ts";
+import { refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
-import type { ResourceType } from "../provider/resource.ts";
-import { onHost } from "../ssh/session.ts";
-import { orGiveUp } from "../ssh/unreachable.ts";
+import type { Context, ResourceType } from "../provider/resource.ts";
+import { ConnectionError, onHost } from "../ssh/session.ts";
+import { givesUp, orGiveUp } from "../ssh/unreachable.ts";
+import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
 
-export interface MonitorInputs {
+export interface MonitorInputs extends ClusterInputs {
   connection: Connection;
-  fsid: string;
+  /** Name of the store's file system. */
+  fileSystem: string;
   /** Its host's name, which is the daemons' as well. */
   name: string;
   /** Addresses of all monitors, by name. */
@@ -78,8 +81,28 @@ for kind in mds mgr mon; do
   systemctl disable "ceph-$kind.target" >&2 2>/dev/null || :
   rm -rf "/var/lib/ceph/$kind/ceph-$NAME"
 done
-rm -f "$claim"
+rm -f "$claim" "$claim.lives"
 rmdir /var/lib/spillway 2>/dev/null || :
+`;
+
+const ASK_FOR_LIFE = `
+if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ] && [ -e /var/lib/spillway/ceph-monitor.lives ]; then
+  echo lives
+fi
+`;
+
+/** Gives up its vote, where the others are enough to go on. */
+const LEAVE = `
+if ! ceph fs get "$FS" >/dev/null 2>&1; then exit 0; fi
+names() { ceph quorum_status | tr -d ' \\n' | sed "s/.*\\"$1\\":\\[\\([^]]*\\).*/\\1/" | tr ',' '\\n'; }
+members=$(ceph mon dump 2>/dev/null | sed -n 's/^[0-9]*: .* mon\\.//p')
+if ! printf '%s\\n' "$members" | grep -qxF "$NAME"; then exit 0; fi
+living=$(names quorum_names | tr -d '"' | grep -vxF "$NAME" | wc -l)
+needed=$((($(printf '%s\\n' "$members" | wc -l) - 1) / 2 + 1))
+if [ "$living" -lt "$needed" ]; then echo "short $living $needed"; exit 0; fi
+ceph mon remove "$NAME" >&2
+ceph auth rm "mgr.$NAME" >&2
+ceph auth rm "mds.$NAME" >&2
 `;
 
 const self = ({ fsid, name }: MonitorInputs) => ({ FSID: fsid, NAME: name });
@@ -92,7 +115,7 @@ export const monitor: ResourceType<MonitorInputs, Record<never, never>> = {
   unfinishedId: ({ name }) => name,
   diff: (old, inputs) => {
     // The first moment is over.
-    const ignore = ["connection", "keyring"];
+    const ignore = ["connection", "keyring", "addresses", "monitors", "store"];
     return differenceOf(old.inputs, inputs, { ignore, replaceOn: ["fsid", "name"] });
   },
 
@@ -118,6 +141,10 @@ export const monitor: ResourceType<MonitorInputs, Record<never, never>> = {
   },
 
   async delete(context, { inputs }) {
+    if (await mustLeave(context, inputs)) {
+      // Its store lives on; only one that is given up may be out of reach.
+      await orForget(context, { allowDataLoss: true }, () => leave(context, inputs));
+    }
     const script = { name: `remove monitor ${inputs.name}`, text: REMOVE, values: self(inputs) };
     await orGiveUp(context, () =>
       onHost(inputs.connection, context, (session) => session.run(script, context)),
@@ -125,7 +152,38 @@ export const monitor: ResourceType<MonitorInputs, Record<never, never>> = {
   },
 };
 
-async function start(context: Parameters<typeof monitor.create>[0], inputs: MonitorInputs): Promise<void> {
+/** Whether others go on without it. A host that does not answer may be one that they do without already. */
+async function mustLeave(context: Context, inputs: MonitorInputs): Promise<boolean> {
+  const script = {
+    name: "ask for the store's life",
+    text: ASK_FOR_LIFE,
+    values: self(inputs),
+    timeoutSeconds: 60,
+  };
+  try {
+    const said = await onHost(inputs.connection, context, (session) => session.run(script, context));
+    return said.trim() === "lives";
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+    return givesUp();
+  }
+}
+
+async function leave(context: Context, inputs: MonitorInputs): Promise<void> {
+  const { name, store, fileSystem } = inputs;
+  const { [name]: _, ...others } = inputs.monitors;
+  const question = { name: `take monitor ${name} out`, text: LEAVE, values: { FS: fileSystem, NAME: name } };
+  const [verdict, living, needed] = (
+    await onCluster({ ...inputs, monitors: others }, context, question)
+  ).split(" ");
+  if (verdict !== "short") return;
+  const found = `without ${name} only ${living} monitors would answer, and ${Number(needed)} have to`;
+  refuse(`CephStore "${store}"`, [
+    { path: "monitors", found, remedy: "bring the others back, then run again" },
+  ]);
+}
+
+async function start(context: Context, inputs: MonitorInputs): Promise<void> {
   const { connection, name, addresses, keyring, managerKeyring, metadataKeyring } = inputs;
   context.progress(`${name}: starting a monitor`);
   const monitors = Object.entries(addresses).map(([each, address]) => `${each} ${address}\n`);

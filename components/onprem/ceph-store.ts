@@ -32,7 +32,7 @@ export interface CephDevice {
 /** Arguments of a Ceph store. */
 export interface CephStoreArgs {
   site: Site;
-  /** Hosts of the monitors, 1, 3 or 5; each has a manager and a metadata server as well. Stay as they are. */
+  /** Hosts of the monitors, 1, 3 or 5; each has a manager and a metadata server as well. */
   monitors: string[];
   /** Whole disks or partitions by host, each an OSD; blank ones, unless `wipe` is said. */
   osds: Record<string, (string | CephDevice)[]>;
@@ -188,11 +188,6 @@ export class CephStore extends Store {
       `${this.storeName}-preflight`,
       {
         hosts: hosts.map((host) => site.connection(host)),
-        // A monitor writes its map of the others once.
-        fixed: {
-          of: `CephStore "${this.storeName}"`,
-          facts: { monitors: monitors.toSorted().join(", ") },
-        },
         require: {
           diskGiB: 3,
           freePorts: Object.fromEntries(monitors.map((host) => [host, [3300, 6789]])),
@@ -260,8 +255,9 @@ export class CephStore extends Store {
     ];
     return monitors.map((host) => {
       const inputs = {
+        ...this.cluster(),
         connection: site.connection(host),
-        fsid: this.fsid,
+        fileSystem: this.storeName,
         name: host,
         addresses: this.monitorAddresses,
         keyring: pulumi.secret(pulumi.all(all).apply(cephKeyring)),

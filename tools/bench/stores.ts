@@ -1,8 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import * as control from "../../components/lab/control.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import type { Stack } from "../../test/lab/stack.ts";
+import { underWriter } from "../../test/lab/writer.ts";
 import { child } from "./child.ts";
 import { writeSshConfig } from "./lab.ts";
 import { type Measure, said, seconds } from "./measure.ts";
@@ -21,6 +24,8 @@ interface Kind {
   /** What it makes, for the table. */
   what: string;
   script: string;
+  /** Shell text for s1 that succeeds when every part of the store is there and whole. */
+  healthy: string;
 }
 
 const kinds: Kind[] = [
@@ -31,6 +36,7 @@ const kinds: Kind[] = [
 const store = new CephStore("shared", { site, monitors: hosts, osds, osdMemoryMiB: 896, allowDataLoss: true });`,
     what: "up of a CephStore (3 monitors, 3 OSDs), a volume on 2 hosts",
     script: "bare-ceph.sh",
+    healthy: "timeout -k 5 30 ceph health | grep -q ^HEALTH_OK",
   },
   {
     name: "gluster",
@@ -39,6 +45,9 @@ const store = new CephStore("shared", { site, monitors: hosts, osds, osdMemoryMi
 const store = new GlusterStore("shared", { site, bricks, allowDataLoss: true });`,
     what: "up of a GlusterStore (replica 3), a volume on 2 hosts",
     script: "bare-gluster.sh",
+    healthy: `gluster volume heal shared-data info | awk '
+      /^Status:/ && !/Connected/ { away = 1 } /^Number of entries:/ { left += $4; n++ }
+      END { exit away || left > 0 || n < 3 }'`,
   },
 ];
 
@@ -67,11 +76,11 @@ function make() {
  */
 export async function stores(): Promise<Measure[]> {
   const measures: Measure[] = [];
-  for (const kind of kinds) measures.push(await storeOf(kind));
+  for (const kind of kinds) measures.push(...(await storeOf(kind)));
   return measures;
 }
 
-async function storeOf(kind: Kind): Promise<Measure> {
+async function storeOf(kind: Kind): Promise<Measure[]> {
   const lab = `bench-${kind.name}`;
   const stack = benchStack({ name: lab, program: program(lab, kind), labs: [lab] });
   await pulumi(stack, ...UP);
@@ -86,14 +95,55 @@ async function storeOf(kind: Kind): Promise<Measure> {
     bare.push(await seconds("shell script", () => script("up")));
     await script("down");
   }
-  return {
+  mustEnd(await stack.up({ STORE: "yes" }));
+  return [
+    {
+      bench: "stores",
+      what: kind.what,
+      unit: "s",
+      ours,
+      other: { what: "the store's commands by a parallel shell script", values: bare },
+      limit: { mostTimes: 1.25 },
+    },
+    ...(await lossOf(lab, kind)),
+  ];
+}
+
+/** A host loses its power under a writer that reads every line back, and comes again after half a minute. */
+async function lossOf(lab: string, { name, healthy }: Kind): Promise<Measure[]> {
+  const mounted = { lab, writer: "s1", reader: "s2", directory: "/srv/data" };
+  const pauses: number[] = [];
+  const returns: number[] = [];
+  for (let round = 0; round < rounds(3); round++) {
+    const { pause, result } = await underWriter(mounted, async () => {
+      // A host without power closes no connection; the lab's kernel would.
+      await control.exec(lab, "s3", ["sh", "-c", "iptables -I INPUT -j DROP; iptables -I OUTPUT -j DROP"]);
+      await control.powerCut(lab, "s3");
+      await sleep(30_000);
+      await control.boot(lab, "s3");
+      return seconds("healthy after the boot", () => untilWhole(lab, healthy));
+    });
+    pauses.push(said("longest pause of the writer", pause));
+    returns.push(result);
+  }
+  const of = (what: string, ours: number[]): Measure => ({
     bench: "stores",
-    what: kind.what,
+    what: `${name}: ${what}`,
     unit: "s",
     ours,
-    other: { what: "the store's commands by a parallel shell script", values: bare },
-    limit: { mostTimes: 1.25 },
-  };
+  });
+  return [
+    of("longest pause of a writer while a host loses its power and returns", pauses),
+    of("from the host's boot until all is whole again", returns),
+  ];
+}
+
+async function untilWhole(lab: string, healthy: string): Promise<void> {
+  for (const end = Date.now() + 600_000; Date.now() < end; await sleep(1000)) {
+    const { code } = await control.exec(lab, "s1", ["sh", "-c", healthy]);
+    if (code === 0) return;
+  }
+  throw new Error("not whole again after ten minutes");
 }
 
 /** Writes what the shell scripts need. */
