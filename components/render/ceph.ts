@@ -77,6 +77,9 @@ export function cephClientConfig(
     `keyring = ${client.keyring}`,
     `client fs = ${client.fileSystem}`,
     `client mountpoint = ${client.directory}`,
+    // Without the two ceph-fuse keeps no access control lists.
+    "client acl type = posix_acl",
+    "fuse default permissions = false",
     "",
   ].join("\n");
 }

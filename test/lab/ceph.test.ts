@@ -150,79 +150,12 @@ new VolumeMount("again", { volume: again, host: "s2", path: "/srv/again" });
 );
 
 test(
-  "block devices are for their client alone, and a backup goes through the store's own S3",
-  async () => {
-    const operations = `
-const vms = store.blockPool("vms", { allowDataLoss: true });
-const s3 = store.objectGateway({ hosts: ["s1"], allowDataLoss: true });
-const { accessKey, secretKey } = s3.user("backups");
-const to = { s3: { endpoint: s3.endpoints.s1!, bucket: "kept", accessKey, secretKey, caCertificate: s3.caCertificate } };
-const kept = new Backup("kept", { volume, host: "s2", to, readBackPercent: 100, allowDataLoss: true });
-export const { user, key } = vms;
-export const { bytes } = kept;
-`;
-    const up = await withProgram(store({ operations }), () => stack.up());
-    expect(up.code, up.text).toBe(0);
-    const { user, key, bytes } = await stack.outputs<{ user: string; key: string; bytes: number }>();
-    expect(up.text).not.toContain(key);
-    expect(bytes).toBeGreaterThan(4 * 2 ** 20);
-    await inside(
-      lab,
-      "s2",
-      `umask 077; printf '[client.${user}]\\n\\tkey = ${key}\\n' >/run/${user}.keyring`,
-    );
-    const client = `--id ${user} --keyring /run/${user}.keyring`;
-    await inside(
-      lab,
-      "s2",
-      `head -c 8M /dev/urandom >/run/block
-timeout 60 rbd ${client} import /run/block ${user}/one
-timeout 60 rbd ${client} export ${user}/one /run/block-again
-cmp /run/block /run/block-again`,
-    );
-    const others = await control.exec(lab, "s2", [
-      "sh",
-      "-c",
-      `timeout 60 rados ${client} -p shared-data ls`,
-    ]);
-    expect(others.code).not.toBe(0);
-    const preview = await withProgram(store({ operations }), () => stack.previewNothing());
-    expect(preview.code, preview.text).toBe(0);
-    const without = await withProgram(store(), () => stack.up());
-    expect(without.code, without.text).toBe(0);
-    expect(await onHost("s1", "timeout -k 5 60 ceph osd pool ls | sort | xargs")).toBe(
-      "device_health_metrics shared-data shared-metadata",
-    );
-  },
-  20 * minutes,
-);
-
-test(
-  "without a quorum nothing is changed, the way back is said, and the next run goes on",
-  async () => {
-    await Promise.all(["s2", "s3"].map((host) => control.powerCut(lab, host)));
-    const larger = store({ capacityGiB: 3 });
-    const up = await withProgram(larger, () => stack.up());
-    expect(up.code, up.text).not.toBe(0);
-    expect(up.text).toMatch(
-      /monitors: no quorum answers \(asked: s1, s2, s3\), and nothing is changed without one; bring back more than half/,
-    );
-    await Promise.all(["s2", "s3"].map((host) => control.boot(lab, host)));
-    await expect.poll(() => health(), { timeout: 8 * minutes, interval: 3000 }).toBe("HEALTH_OK");
-    const again = await withProgram(larger, () => stack.up());
-    expect(again.code, again.text).toBe(0);
-    expect(await onHost("s1", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(3 * 2 ** 30));
-  },
-  20 * minutes,
-);
-
-test(
   "a host that loses its power under a writer loses nothing, and health returns by itself after its boot",
   async () => {
     const mounted = { lab, writer: "s2", reader: "s1", directory: "/srv/data" };
     const { lines, pause, result } = await underWriter(mounted, async () => {
       await control.powerCut(lab, "s3");
-      await sleep(40_000);
+      await sleep(25_000);
       await control.boot(lab, "s3");
       const booted = Date.now();
       await expect.poll(() => health(), { timeout: 8 * minutes, interval: 3000 }).toBe("HEALTH_OK");

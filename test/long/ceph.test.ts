@@ -4,110 +4,160 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as control from "../../components/lab/control.ts";
 import { Stack } from "../lab/stack.ts";
-import { inside, treeOf } from "../lab/trees.ts";
+import { fillTree, inside, treeOf } from "../lab/trees.ts";
 import { underWriter } from "../lab/writer.ts";
 
 const minutes = 60_000;
 const lab = "long-ceph";
 const mounted = { lab, writer: "s1", reader: "s2", directory: "/srv/data" };
 
-const program = (members: string[]) => `
-import { CephStore, Site, VolumeMount } from "spillway/lab";
+/** What the program says, besides three hosts with a disk each and a spare one. */
+interface Said {
+  /** Hosts with a monitor and an OSD. @default s1, s2, s3 */
+  members?: string[];
+  /** Of the volume. @default 1 */
+  capacityGiB?: number;
+  /** Further resources. @default none */
+  more?: string;
+}
+
+const program = ({ members = ["s1", "s2", "s3"], capacityGiB = 1, more = "" }: Said = {}) => `
+import { Backup, CephStore, Site, VolumeMount } from "spillway/lab";
 import { HostState } from "spillway/ssh";
 
-const disks = Object.fromEntries(["s1", "s2", "s3", "s4"].map((host) => [host, { sdb: 5 }]));
-const site = new Site("${lab}", { hosts: ["s1", "s2", "s3", "s4"], nat: true, disks });
-for (const host of ["s1", "s2", "s3", "s4"]) {
+const hosts = ["s1", "s2", "s3", "s4"];
+const disks = Object.fromEntries(hosts.map((host) => [host, { sdb: 5 }]));
+const site = new Site("${lab}", { hosts, nat: true, disks });
+for (const host of hosts) {
   new HostState(host, { connection: site.connection(host), name: "tools", packages: ["acl", "attr"] });
 }
-const members = ${JSON.stringify(members)};
-if (members.length > 0) make();
-function make() {
-  const osds = Object.fromEntries(members.map((host) => [host, ["/dev/sdb"]]));
-  const store = new CephStore("shared", { site, monitors: members, osds, osdMemoryMiB: 896, allowDataLoss: true });
-  const volume = store.volume("data", { capacityGiB: 1 });
-  for (const host of ["s1", "s2"]) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
-}
+const monitors = ${JSON.stringify(members)};
+const osds = Object.fromEntries(monitors.map((host) => [host, ["/dev/sdb"]]));
+const store = new CephStore("shared", { site, monitors, osds, osdMemoryMiB: 896, allowDataLoss: true });
+const volume = store.volume("data", { capacityGiB: ${capacityGiB} });
+for (const host of ["s1", "s2"]) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
+${more}
 `;
-const stack = new Stack({ name: lab, program: program(["s1", "s2", "s3"]), labs: [lab] });
+const stack = new Stack({ name: lab, program: program(), labs: [lab] });
 
-async function up(members: string[], env?: NodeJS.ProcessEnv) {
-  writeFileSync(join(stack.project, "index.ts"), program(members));
+const say = (said?: Said) => writeFileSync(join(stack.project, "index.ts"), program(said));
+
+async function up(said?: Said, env?: NodeJS.ProcessEnv) {
+  say(said);
   const ended = await stack.up(env);
   expect(ended.code, ended.text).toBe(0);
   return ended;
 }
 
+async function nothingToDo() {
+  const preview = await stack.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+}
+
 const ceph = (words: string) => inside(lab, "s2", `timeout -k 5 60 ceph ${words}`);
 const healthy = () =>
   expect.poll(() => ceph("health"), { timeout: 8 * minutes, interval: 3000 }).toBe("HEALTH_OK");
+const monitors = () => ceph("mon dump 2>/dev/null | sed -n 's/^[0-9]: .* mon[.]//p' | sort | xargs");
 
 beforeAll(async () => {
-  await up(["s1", "s2", "s3"]);
+  await up();
 }, 60 * minutes);
 
 afterAll(() => stack.remove());
 
-test("hosts of which two do not hear each other lose nothing, and are healthy again when they do", async () => {
-  const address = await inside(lab, "s2", "hostname -I | cut -d ' ' -f 1");
-  const { lines, pause } = await underWriter(mounted, async () => {
-    for (const chain of ["INPUT -s", "OUTPUT -d"])
-      await inside(lab, "s3", `iptables -I ${chain} ${address} -j DROP`);
-    await sleep(60_000);
-    for (const chain of ["INPUT -s", "OUTPUT -d"])
-      await inside(lab, "s3", `iptables -D ${chain} ${address} -j DROP`);
-    await healthy();
-  });
-  console.log(
-    `ceph: ${lines} lines, longest pause of the writer ${pause} s while two of three hosts were cut apart`,
-  );
-});
+const objects = `
+const vms = store.blockPool("vms");
+const s3 = store.objectGateway({ hosts: ["s1"] });
+const { accessKey, secretKey } = s3.user("backups");
+const to = { s3: { endpoint: s3.endpoints.s1!, bucket: "kept", accessKey, secretKey, caCertificate: s3.caCertificate } };
+const kept = new Backup("kept", { volume, host: "s2", to, readBackPercent: 100, allowDataLoss: true });
+export const { user, key } = vms;
+export const { bytes } = kept;
+`;
 
-test("a full volume refuses what is more, keeps what there is, and takes more when it is larger or emptier", async () => {
-  const { code } = await control.exec(lab, "s1", [
-    "dd",
-    "if=/dev/zero",
-    "of=/srv/data/big",
-    "bs=1M",
-    "count=1500",
-    "conv=fsync",
-  ]);
-  expect(code).not.toBe(0);
+test("block devices are for their client alone, and a backup goes through the store's own S3", async () => {
+  await inside(lab, "s1", `mkdir /srv/data/kept; cd /srv/data/kept\n${fillTree(300, 4)}`);
+  const { text } = await up({ more: objects });
+  const { user, key, bytes } = await stack.outputs<{ user: string; key: string; bytes: number }>();
+  expect(text).not.toContain(key);
+  expect(bytes).toBeGreaterThan(4 * 2 ** 20);
+  const keyring = `printf '[client.${user}]\\n\\tkey = ${key}\\n' >/run/vms.keyring`;
+  await inside(lab, "s2", `umask 077; ${keyring}`);
+  const client = `--id ${user} --keyring /run/vms.keyring`;
   await inside(
     lab,
     "s2",
-    "rm /srv/data/big; sync; dd if=/dev/zero of=/srv/data/small bs=1M count=10 conv=fsync status=none",
+    `head -c 8M /dev/urandom >/run/block
+timeout 60 rbd ${client} import /run/block ${user}/one
+timeout 60 rbd ${client} export ${user}/one /run/block-again
+cmp /run/block /run/block-again`,
   );
+  const others = `timeout 60 rados ${client} -p shared-data ls`;
+  expect((await control.exec(lab, "s2", ["sh", "-c", others])).code).not.toBe(0);
+  await nothingToDo();
+  await up();
+  expect(await ceph("osd pool ls | sort | xargs")).toBe("device_health_metrics shared-data shared-metadata");
 });
 
-const members = () => ceph("mon dump 2>/dev/null | sed -n 's/^[0-9]: .* mon[.]//p' | xargs");
+test("without a quorum nothing is changed, the way back is said, and the next run goes on", async () => {
+  await Promise.all(["s2", "s3"].map((host) => control.powerCut(lab, host)));
+  say({ capacityGiB: 2 });
+  const refused = await stack.up();
+  expect(refused.code, refused.text).not.toBe(0);
+  expect(refused.text).toMatch(
+    /monitors: no quorum answers \(asked: s1, s2, s3\), and nothing is changed without one; bring back more than half/,
+  );
+  await Promise.all(["s2", "s3"].map((host) => control.boot(lab, host)));
+  await healthy();
+  await up({ capacityGiB: 2 });
+  expect(await inside(lab, "s1", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(2 * 2 ** 30));
+  await up();
+});
+
+test("hosts of which two do not hear each other lose nothing, and are healthy again when they do", async () => {
+  const address = await inside(lab, "s2", "hostname -I | cut -d ' ' -f 1");
+  const drop = (word: "-I" | "-D") =>
+    inside(
+      lab,
+      "s3",
+      `iptables ${word} INPUT -s ${address} -j DROP; iptables ${word} OUTPUT -d ${address} -j DROP`,
+    );
+  const { lines, pause } = await underWriter(mounted, async () => {
+    await drop("-I");
+    await sleep(60_000);
+    await drop("-D");
+    await healthy();
+  });
+  console.log(`ceph: two of three hosts cut apart: ${lines} lines, longest pause of the writer ${pause} s`);
+});
+
+test("a full volume refuses what is more, keeps what there is, and takes more when it is emptier", async () => {
+  const fill = ["dd", "if=/dev/zero", "of=/srv/data/big", "bs=1M", "count=1500", "conv=fsync"];
+  const { code, stderr } = await control.exec(lab, "s1", fill);
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/quota exceeded|No space left/);
+  await inside(lab, "s1", "cd /srv/data/kept; sha256sum large >/dev/null; rm ../big; sync");
+  await inside(lab, "s2", "dd if=/dev/zero of=/srv/data/small bs=1M count=10 conv=fsync status=none");
+});
 
 test("the first host leaves a living store as any other does, under a writer", async () => {
-  const { pause, result } = await underWriter(mounted, () => up(["s2", "s3", "s4"]));
-  console.log(
-    `ceph: a host replaced in ${Math.round(result.seconds)} s, longest pause of the writer ${pause} s`,
-  );
-  expect(await members()).toBe("s2 s3 s4");
+  const { pause, result } = await underWriter(mounted, () => up({ members: ["s2", "s3", "s4"] }));
+  const seconds = Math.round(result.seconds);
+  console.log(`ceph: a host replaced in ${seconds} s, longest pause of the writer ${pause} s`);
+  expect(await monitors()).toBe("s2 s3 s4");
   expect(await ceph("osd ls | wc -l")).toBe("3");
   expect(await inside(lab, "s1", "pgrep -l 'ceph-(mon|mgr|mds|osd)' || echo none")).toBe("none");
-  const preview = await stack.previewNothing();
-  expect(preview.code, preview.text).toBe(0);
+  await nothingToDo();
 });
 
 test("a host that is gone for good is replaced by naming another, monitor and disk", async () => {
-  await inside(
-    lab,
-    "s1",
-    "mkdir -p /srv/data/tree; cd /srv/data/tree; seq 300 | xargs -I{} sh -c 'echo {} >{}'",
-  );
-  const before = await treeOf(lab, "s1", "/srv/data/tree");
+  const before = await treeOf(lab, "s1", "/srv/data/kept");
   await control.powerCut(lab, "s3");
-  const { seconds } = await up(["s1", "s2", "s4"], { SPILLWAY_DELETE_UNREACHABLE: "true" });
+  const { seconds } = await up({ members: ["s1", "s2", "s4"] }, { SPILLWAY_DELETE_UNREACHABLE: "true" });
   console.log(`ceph: a lost host replaced in ${Math.round(seconds)} s`);
   await healthy();
-  expect(await members()).toBe("s2 s4 s1");
+  expect(await monitors()).toBe("s1 s2 s4");
   expect(await ceph("osd ls | wc -l")).toBe("3");
-  expect(await treeOf(lab, "s2", "/srv/data/tree")).toBe(before);
-  const preview = await stack.previewNothing();
-  expect(preview.code, preview.text).toBe(0);
+  expect(await treeOf(lab, "s2", "/srv/data/kept")).toBe(before);
+  await nothingToDo();
 });
