@@ -21,7 +21,6 @@ export const labDiskBinds: readonly string[] = [
   "/var/lib/kubelet",
   "/var/lib/etcd",
   "/var/lib/ceph",
-  "/var/lib/glusterd",
   "/var/lib/spillway-registry",
 ];
 
