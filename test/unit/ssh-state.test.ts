@@ -44,6 +44,14 @@ const steps = ({ first, last }: ReturnType<typeof plan>) =>
     .filter(({ verb }) => verb !== "ledger")
     .map(({ verb, args: words = [] }) => [verb, ...words].join(" ").replaceAll(/ [0-9a-f]{64}/g, ""));
 
+test("the name of an address is the shortest of several, whatever their order", () => {
+  const hosts = { "1.shared.paris": ["10.0.0.1"], "s1.paris": ["10.0.0.1"] };
+  expect(wantedOf(args({ hosts })).hosts.map((line) => line.split(" ")[1])).toEqual([
+    "s1.paris",
+    "1.shared.paris",
+  ]);
+});
+
 describe("check", () => {
   const problems = (state: Record<string, unknown>) =>
     checkHostState({ name: "base", ...state } as Partial<HostStateArgs>, new Set()).map(({ path }) => path);

@@ -158,6 +158,14 @@ function derivedFiles({
   return files;
 }
 
+/** Who asks for the name of an address gets the first that it has: of several the one with the fewest labels. */
+function hostsLines({ name, hosts = {} }: HostStateArgs): string[] {
+  const labels = (host: string) => host.split(".").length;
+  return Object.entries(hosts)
+    .sort(([a], [b]) => labels(a) - labels(b))
+    .flatMap(([host, addresses]) => addresses.map((address) => `${address} ${host}${hostsMark(name)}`));
+}
+
 /** What a state means on a host; pure. */
 export function wantedOf(args: HostStateArgs): Wanted {
   const { name, packages = [], modules = [], sysctls = {}, directories = {}, mounts = {}, units = {} } = args;
@@ -169,9 +177,7 @@ export function wantedOf(args: HostStateArgs): Wanted {
     packages: [...new Set(packages)],
     modules: [...new Set(modules.map(moduleName))],
     sysctls: Object.fromEntries(Object.entries(sysctls).map(([key, value]) => [sysctlPath(key), value])),
-    hosts: Object.entries(args.hosts ?? {}).flatMap(([host, addresses]) =>
-      addresses.map((address) => `${address} ${host}${hostsMark(name)}`),
-    ),
+    hosts: hostsLines(args),
     directories: Object.fromEntries(
       Object.entries({ ...mountPoints, ...directories }).map(
         ([path, { mode, owner, removeContents }]: [string, DirectoryState]) => [
