@@ -3,7 +3,7 @@ export const kubeletUnit = `[Unit]
 Description=kubelet: the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/
 Wants=network-online.target
-After=network-online.target containerd.service
+After=network-online.target remote-fs.target containerd.service
 # Before kubeadm has been there is nothing to run.
 ConditionPathExists=/var/lib/kubelet/config.yaml
 
