@@ -24,6 +24,12 @@ export {
   type KubernetesClusterArgs,
   type NodePoolArgs,
 } from "./cluster.ts";
+export {
+  GlusterStore,
+  type GlusterStoreArgs,
+  GlusterVolume,
+  type GlusterVolumeArgs,
+} from "./gluster-store.ts";
 export { HostStore, type HostStoreArgs, HostVolume, type HostVolumeArgs } from "./host-store.ts";
 export { Migration, type MigrationArgs } from "./migration.ts";
 export { Registry, type RegistryArgs } from "./registry.ts";

@@ -10,6 +10,9 @@ import { objectUser } from "../ceph/object-user.provider.ts";
 import { osd } from "../ceph/osd.provider.ts";
 import { subvolumeSnapshot } from "../ceph/snapshot.provider.ts";
 import { subvolume } from "../ceph/subvolume.provider.ts";
+import { peer } from "../gluster/peer.provider.ts";
+import { status } from "../gluster/status.provider.ts";
+import { glusterVolume } from "../gluster/volume.provider.ts";
 import { controlPlaneMember } from "../kubeadm/control-plane-member.provider.ts";
 import { worker } from "../kubeadm/worker.provider.ts";
 import { host } from "../lab/host.provider.ts";
@@ -40,6 +43,7 @@ export const resourceTypes = [
   devices,
   directory,
   fileSystem,
+  glusterVolume,
   host,
   hostState,
   image,
@@ -52,11 +56,13 @@ export const resourceTypes = [
   objectUser,
   osd,
   password,
+  peer,
   preflight,
   restore,
   snapshotRestore,
   space,
   subvolume,
   subvolumeSnapshot,
+  status,
   worker,
 ];

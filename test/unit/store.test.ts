@@ -1,8 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { type GlusterVolumeInputs, glusterVolume } from "../../components/gluster/volume.provider.ts";
 import { Refusal } from "../../components/model/problem.ts";
 import { Places, plainPathProblems, volumeProblems } from "../../components/model/store.ts";
-import { HostStore, Site, VolumeMount } from "../../components/onprem/index.ts";
-import { build } from "./world.ts";
+import {
+  GlusterStore,
+  type GlusterStoreArgs,
+  HostStore,
+  Site,
+  VolumeMount,
+} from "../../components/onprem/index.ts";
+import type { Context } from "../../components/provider/resource.ts";
+import { type Asked, build } from "./world.ts";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHiY2zxEZh24Iau6m+tMa9cblMlaZQIhbXlPK65B9Bja";
 
@@ -10,7 +18,11 @@ const newSite = () =>
   new Site("paris", {
     range: "10.0.0.0/24",
     ssh: { privateKey: "canary-ssh" },
-    hosts: { w1: { address: "10.0.0.21", hostKey }, w2: { address: "10.0.0.22", hostKey } },
+    hosts: {
+      w1: { address: "10.0.0.21", hostKey },
+      w2: { address: "10.0.0.22", hostKey },
+      w3: { address: "10.0.0.23", hostKey },
+    },
   });
 
 const scratch = (site = newSite()) => new HostStore("scratch", { site, directories: { w1: "/srv/volumes" } });
@@ -100,7 +112,7 @@ describe("a host store", () => {
   });
 
   test("refuses all that is wrong with it at once", async () => {
-    const directories = { w1: "/srv/volumes/x", w3: "srv" };
+    const directories = { w1: "/srv/volumes/x", w4: "srv" };
     const bad = () => {
       const site = newSite();
       scratch(site);
@@ -109,8 +121,8 @@ describe("a host store", () => {
     expect(await problemsOf(bad)).toEqual([
       'name: "Other" is no valid name',
       'directories.w1: /srv/volumes/x of w1 overlaps /srv/volumes, which belongs to HostStore "scratch"',
-      'directories.w3: "w3" is no host of the site',
-      'directories.w3: "srv" is no plain absolute path',
+      'directories.w4: "w4" is no host of the site',
+      'directories.w4: "srv" is no plain absolute path',
     ]);
     expect(await problemsOf(() => new HostStore("none", { site: newSite(), directories: {} }))).toEqual([
       "directories: no hosts",
@@ -146,5 +158,118 @@ describe("a mount on a host", () => {
       new VolumeMount("mount", { volume, host: "w1", path: "/srv/data", ...args });
     };
     expect(await problemsOf(program)).toEqual(expected.map((text) => expect.stringMatching(text)));
+  });
+});
+
+describe("a Gluster store", () => {
+  const poolVolume = (asked: Asked[]) => asked.find(({ type }) => type === "spillway:gluster:Volume")!.inputs;
+  const three = { w1: "/srv/bricks", w2: "/srv/bricks", w3: "/srv/bricks" };
+
+  test("puts one copy on each host, the arbiter last, and lets only the site in", async () => {
+    const asked = await build(() => {
+      const store = new GlusterStore("shared", { site: newSite(), bricks: three, arbiter: "w2" });
+      const volume = store.volume("data");
+      new VolumeMount("data", { volume, host: "w3", path: "/srv/data" });
+    });
+    const of = (name: string) => asked.find((one) => one.name === name)!.inputs;
+    expect(poolVolume(asked)).toMatchObject({
+      volume: "shared-data",
+      arbiter: true,
+      bricks: [
+        { host: "w1", path: "/srv/bricks/data" },
+        { host: "w3", path: "/srv/bricks/data" },
+        { host: "w2", path: "/srv/bricks/data" },
+      ],
+      options: { "auth.allow": "10.0.0.21,10.0.0.22,10.0.0.23,127.0.0.1", "network.ping-timeout": "10" },
+    });
+    // By names that stay when a host is replaced.
+    expect(of("data-state").mounts).toEqual({
+      "/srv/data": {
+        what: "1.shared.paris.internal:/shared-data",
+        type: "glusterfs",
+        options: "_netdev,backup-volfile-servers=2.shared.paris.internal:3.shared.paris.internal",
+      },
+    });
+    expect(of("shared-data-w3-client")).toMatchObject({
+      packages: ["glusterfs-client"],
+      hosts: { "w1.paris.internal": ["10.0.0.21"], "1.shared.paris.internal": ["10.0.0.21"] },
+    });
+  });
+
+  test("names what is on hosts alike, however the program lists them", async () => {
+    const inputs = async (bricks: Record<string, string>) => {
+      const asked = await build(() => new GlusterStore("shared", { site: newSite(), bricks }).volume("data"));
+      return poolVolume(asked);
+    };
+    const { w1, w2, w3 } = three;
+    const alike = await inputs(three);
+    expect(alike.bricks).toHaveLength(3);
+    expect(await inputs({ w3, w1, w2 })).toEqual(alike);
+  });
+
+  test.each<[Partial<GlusterStoreArgs>, string[]]>([
+    [{ bricks: { w1: "/srv/bricks", w2: "/srv/bricks" } }, ["bricks: 2 hosts"]],
+    [{ bricks: { ...three, w3: "/srv/volumes/b" } }, []],
+    [
+      { bricks: { w1: "/srv/volumes/b", w2: "/dev/../sdb", w9: "/b" } },
+      [
+        'bricks.w1: /srv/volumes/b of w1 overlaps /srv/volumes, which belongs to HostStore "scratch"',
+        'bricks.w2: "/dev/../sdb" is no plain absolute path',
+        'bricks.w9: "w9" is no host of the site',
+      ],
+    ],
+    [{ arbiter: "w4" }, ['arbiter: "w4" is no host of the site']],
+  ])("given %j is refused for all that is wrong at once", async (args, expected) => {
+    const program = () => {
+      const site = newSite();
+      scratch(site);
+      new GlusterStore("shared", { site, bricks: three, ...args });
+    };
+    if (expected.length === 0) await build(program);
+    else expect(await problemsOf(program)).toEqual(expected);
+  });
+
+  test("two stores never share a directory, nor a host's pool", async () => {
+    const twice = () => {
+      const site = newSite();
+      new GlusterStore("one", { site, bricks: three });
+      new GlusterStore("two", { site, bricks: three });
+    };
+    expect(await problemsOf(twice)).toHaveLength(6);
+  });
+});
+
+describe("a replicated volume", () => {
+  const volumeOn = (hosts: string[], arbiter: boolean): GlusterVolumeInputs => ({
+    members: {},
+    volume: "shared-data",
+    bricks: hosts.map((host) => ({ host, path: "/srv/bricks/data" })),
+    arbiter,
+    options: {},
+    rootDisk: false,
+    of: 'GlusterStore "shared", volume "data"',
+    allowDataLoss: false,
+  });
+
+  test.each<[string, GlusterVolumeInputs, string]>([
+    [
+      "loses its arbiter",
+      volumeOn(["w1", "w2", "w3"], false),
+      "the arbiter on w3, and shall have no arbiter",
+    ],
+    [
+      "makes a copy of it",
+      volumeOn(["w1", "w3", "w2"], true),
+      "the arbiter on w3, and shall have the arbiter on w2",
+    ],
+    [
+      "moves it to a host that leaves a copy",
+      volumeOn(["w1", "w3", "w4"], true),
+      "the arbiter on w3, and shall have the arbiter on w4",
+    ],
+  ])("that %s is refused in preview", async (_, wanted, found) => {
+    const old = { id: "shared-data", inputs: volumeOn(["w1", "w2", "w3"], true), outputs: {} };
+    const previewed = async () => glusterVolume.previewUpdate?.({} as Context, old, wanted);
+    await expect(previewed()).rejects.toThrow(found);
   });
 });
