@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type GlusterVolumeInputs, glusterVolume } from "../../components/gluster/volume.provider.ts";
+import { StaticVolume } from "../../components/kubernetes/index.ts";
 import { Refusal } from "../../components/model/problem.ts";
 import { Places, plainPathProblems, volumeProblems } from "../../components/model/store.ts";
 import {
@@ -271,5 +272,55 @@ describe("a replicated volume", () => {
     const old = { id: "shared-data", inputs: volumeOn(["w1", "w2", "w3"], true), outputs: {} };
     const previewed = async () => glusterVolume.previewUpdate?.({} as Context, old, wanted);
     await expect(previewed()).rejects.toThrow(found);
+  });
+});
+
+describe("a volume inside a cluster", () => {
+  const mountsOn = (hosts: string[], paths = hosts.map(() => "/srv/data")) => {
+    const bricks = { w1: "/srv/bricks", w2: "/srv/bricks", w3: "/srv/bricks" };
+    const volume = new GlusterStore("shared", { site: newSite(), bricks }).volume("data");
+    return hosts.map((host, i) => new VolumeMount(`m-${host}`, { volume, host, path: paths[i]! }));
+  };
+
+  test("is written by many pods on the nodes that mount it, and stays when the claim goes", async () => {
+    const asked = await build(() => new StaticVolume("data", { mounts: mountsOn(["w2", "w1"]) }));
+    const { spec } = asked.find(({ name }) => name === "data-volume")!.inputs as { spec: object };
+    expect(spec).toMatchObject({
+      accessModes: ["ReadWriteMany"],
+      persistentVolumeReclaimPolicy: "Retain",
+      local: { path: "/srv/data" },
+      claimRef: { namespace: "default", name: "data" },
+    });
+    expect(JSON.stringify(spec)).toContain('"values":["w1","w2"]');
+  });
+
+  test("is written by one node where the store does not share it", async () => {
+    const asked = await build(() => {
+      const mount = new VolumeMount("m", { volume: scratch().volume("data"), host: "w1", path: "/srv/data" });
+      new StaticVolume("data", { mounts: [mount] });
+    });
+    const claim = asked.find(({ name }) => name === "data-claim")!.inputs;
+    expect(claim).toMatchObject({ spec: { accessModes: ["ReadWriteOnce"], volumeName: "data" } });
+  });
+
+  test("is refused without mounts, at several paths, and of several volumes", async () => {
+    expect(await problemsOf(() => new StaticVolume("data", { mounts: [], capacityGiB: 0.5 }))).toEqual([
+      "capacityGiB: 0.5",
+      "mounts: no mounts",
+    ]);
+    const apart = () => new StaticVolume("data", { mounts: mountsOn(["w1", "w2"], ["/srv/a", "/srv/b"]) });
+    expect(await problemsOf(apart)).toEqual(["mounts[1]: it is at /srv/b, not at /srv/a"]);
+    const mixed = () => {
+      const store = scratch();
+      const mounts = ["a", "b"].map(
+        (name) => new VolumeMount(name, { volume: store.volume(name), host: "w1", path: `/srv/${name}` }),
+      );
+      new StaticVolume("data", { mounts });
+    };
+    expect(await problemsOf(mixed)).toEqual([
+      'mounts: 2 hosts would write the volume "a", which its store does not share',
+      'mounts[1]: it is of the volume "b", not of "a"',
+      "mounts[1]: it is at /srv/b, not at /srv/a",
+    ]);
   });
 });
