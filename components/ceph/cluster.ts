@@ -32,13 +32,19 @@ class NoQuorum extends Refusal {}
 /** Seconds that monitors get to find each other, as after a loss of power. */
 const QUORUM_SECONDS = 45;
 
-/** Who answered last, by the cluster's identity. */
-const answered = new Map<string, string>();
+/** Who answered last and when, by the cluster's identity: a run asks for each of a store's resources. */
+const answered = new Map<string, { name: string; at: number }>();
+
+/** An answer counts for so long. */
+const FRESH_MS = 20_000;
 
 /** The first monitor's host by which the cluster answers; asked one after the other, since each knows of all. */
 async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Connection> {
   const silent: string[] = [];
-  const last = (name: string) => name === answered.get(inputs.fsid);
+  const before = answered.get(inputs.fsid);
+  const known = before && inputs.monitors[before.name];
+  if (known && Date.now() - before.at < FRESH_MS) return known;
+  const last = (name: string) => name === before?.name;
   const entries = Object.entries(inputs.monitors).sort(([a], [b]) => Number(last(b)) - Number(last(a)));
   for (const [name, connection] of entries) {
     const script = {
@@ -53,7 +59,7 @@ async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Con
       return "";
     });
     if (answer.trim() === "quorum") {
-      answered.set(inputs.fsid, name);
+      answered.set(inputs.fsid, { name, at: Date.now() });
       return connection;
     }
     silent.push(name);
@@ -85,14 +91,20 @@ export async function onCluster(
   { text, timeoutSeconds = 300, ...question }: Question,
   change = !context.preview,
 ): Promise<string> {
-  const live = await liveMonitor(inputs, context);
   const script = { ...question, text: `${CEPH}${text}`, timeoutSeconds };
+  const ask = async () => {
+    const live = await liveMonitor(inputs, context);
+    return onHost(live, context, (session) => session.run(script, context), { change });
+  };
   try {
-    return await onHost(live, context, (session) => session.run(script, context), { change });
+    return await ask();
   } catch (error) {
+    if (context.signal.aborted || error instanceof NoQuorum) throw error;
     // For some seconds monitors answer as if those that are gone were still there.
-    if (!context.signal.aborted) await liveMonitor(inputs, context);
-    throw error;
+    answered.delete(inputs.fsid);
+    await liveMonitor(inputs, context);
+    if (!(error instanceof ConnectionError)) throw error;
+    return ask();
   }
 }
 
