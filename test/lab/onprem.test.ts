@@ -19,7 +19,7 @@ const machines = new Stack({
 import * as pulumi from "@pulumi/pulumi";
 import { Site } from "spillway/lab";
 
-const site = new Site("${lab}", { hosts: ${JSON.stringify(hosts)}, packages: ["sudo"], nat: true });
+const site = new Site("${lab}", { hosts: ${JSON.stringify(hosts)}, packages: ["sudo"], nat: true, disks: { cp1: { sdb: 5 }, w1: { sdb: 5 }, w2: { sdb: 5 } } });
 export const range = site.range;
 export const connections = pulumi.secret(pulumi.all(${JSON.stringify(hosts)}.map((host) => site.connection(host))));
 `,
@@ -178,6 +178,34 @@ test("half of a refused change is not made, even without a preview", async () =>
   expect(await routes()).toBe(before);
 });
 
+test("one word of the settings brings Ceph, whose volume pods of two nodes share", {
+  timeout: 20 * 60_000,
+}, async () => {
+  const osds = hosts.map((host) => `${host}: [/dev/sdb]`).join(", ");
+  const ceph = `{ monitors: [cp1], osds: { ${osds} }, osdMemoryMiB: 896, allowDataLoss: true }`;
+  const word = (text: string) =>
+    text.replace(/^( *)spillway:network: /m, `$1spillway:store: ceph\n$1spillway:ceph: ${ceph}\n$&`);
+  await withSettings(word, async () => {
+    const up = await platform.up();
+    expect(up.code, up.text).toBe(0);
+    expect((await platform.outputs<{ storeHealth: string }>()).storeHealth).toBe("HEALTH_OK");
+    const image = await kubectl(
+      "-n hello get deployment hello -o 'jsonpath={.spec.template.spec.containers[0].image}'",
+    );
+    await onHost("cp1", `cat >/root/shared.yaml <<'EOF'\n${sharing(image)}\nEOF`);
+    await kubectl("apply -f /root/shared.yaml && rm /root/shared.yaml");
+    await kubectl("rollout status daemonset/sharing --timeout=300s");
+    await onHost("w1", "echo from w1 >/srv/shared/one");
+    expect(await onHost("w2", "cat /srv/shared/one")).toBe("from w1");
+    expect(await onHost("w2", `cat "/proc/$(${helloOf("sharing")})/root/shared/one"`)).toBe("from w1");
+    const preview = await platform.previewNothing();
+    expect(preview.code, preview.text).toBe(0);
+    await kubectl("delete daemonset sharing --wait");
+  });
+  const without = await platform.up();
+  expect(without.code, without.text).toBe(0);
+});
+
 test("destroy gives the machines back as they were, whatever budgets hold its pods", async () => {
   const image = await kubectl(
     "-n hello get deployment hello -o 'jsonpath={.spec.template.spec.containers[0].image}'",
@@ -241,6 +269,25 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: { name: held, namespace: default }
 spec: { maxUnavailable: 0, selector: { matchLabels: { app: held } } }`;
+
+/** A pod on each worker that has the shared volume. */
+const sharing = (image: string) => `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: sharing, namespace: default }
+spec:
+  selector: { matchLabels: { app: sharing } }
+  template:
+    metadata: { labels: { app: sharing } }
+    spec:
+      containers: [{ name: sharing, image: "${image}", volumeMounts: [{ name: shared, mountPath: /shared }] }]
+      volumes: [{ name: shared, persistentVolumeClaim: { claimName: shared } }]`;
+
+/** Shell text for the process of a running container: the image has no shell of its own to look with. */
+const helloOf = (container: string) =>
+  `for id in $(ctr -n k8s.io containers ls -q 'labels."io.kubernetes.container.name"==${container}'); do
+  ctr -n k8s.io tasks ls | awk -v id="$id" '$1 == id && $3 == "RUNNING" { print $2 }'
+done | tail -n 1`;
 
 async function resources(): Promise<string[]> {
   const { stdout } = await platform.run(["stack", "export"]);
