@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { boot, exec, powerCut } from "../../components/lab/control.ts";
-import { Stack } from "./stack.ts";
+import { Stack } from "../lab/stack.ts";
 
 const minutes = 60_000;
 const lab = "t-volumes";
