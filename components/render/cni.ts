@@ -104,7 +104,7 @@ export function flannelConfig(pods: string, mtu: number): string {
 }
 
 /** Unit of flanneld: learns the nodes' pod ranges from the Kubernetes API. */
-export function flannelUnit(node: string, address: string): string {
+export function flannelUnit(node: string, address: string, pods: string): string {
   return `[Unit]
 Description=Flannel VXLAN overlay
 After=network-online.target
@@ -113,7 +113,10 @@ ConditionPathExists=/etc/spillway/flannel/kubeconfig
 
 [Service]
 Environment=NODE_NAME=${node}
+# Routes to other nodes' pods come as flanneld learns of them; until then nothing for pods may leave by the default route.
+ExecStartPre=+/bin/sh -c 'ip route replace unreachable ${pods}'
 ExecStart=/usr/local/bin/flanneld --kube-subnet-mgr --kubeconfig-file=/etc/spillway/flannel/kubeconfig --net-config-path=/etc/spillway/flannel/net-conf.json --public-ip=${address} --iface=${address} --ip-masq
+ExecStopPost=+/bin/sh -c 'ip route delete unreachable ${pods} || :'
 Restart=always
 RestartSec=2
 

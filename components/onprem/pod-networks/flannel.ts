@@ -24,7 +24,7 @@ export function flannel(args: PodNetworkArgs): PodNetwork {
         },
         units: {
           "flanneld.service": {
-            content: flannelUnit(host, address),
+            content: flannelUnit(host, address, args.network.pods),
             enabled: true,
             running: true,
             restartOn: [`${FOLDER}/net-conf.json`, `${FOLDER}/kubeconfig`, "/usr/local/bin/flanneld"],
