@@ -52,6 +52,8 @@ export function cephConfig(settings: CephSettings): string {
     `mon initial members = ${Object.keys(settings.monitors).join(",")}`,
     `osd pool default size = ${replicas}`,
     `osd pool default min size = ${minSize(replicas)}`,
+    // Of one computer, which answers late when it is busy; the warning would stay for a quarter of an hour.
+    ...(container ? ["mon warn on slow ping time = 60000"] : []),
     ...(replicas === 1 ? ["mon allow pool size one = true", "mon warn on pool no redundancy = false"] : []),
     "",
     "[mon]",

@@ -231,11 +231,14 @@ install -d -o ops -m 0700 /home/ops/.ssh
 install -o ops -m 0600 /root/.ssh/authorized_keys /home/ops/.ssh/authorized_keys
 `;
 
-/** Packages, our places, links, routes and rules; names only where numbers count packets or time. */
+/**
+ * Packages, our places, links, routes and rules; names only where numbers count packets or time. An empty
+ * ceph-osd.conf is what a lab has in the place of the package's, and goes with that.
+ */
 const inventory = `
 dpkg-query -W -f '\${Package} \${db:Status-Status}\\n'
 find /etc /usr/local /opt /var/lib/spillway /var/lib/kubelet /var/lib/etcd /var/lib/cni -xdev \\
-  ! -path '/etc/*-' ! -name ld.so.cache -printf '%y %p %m %u:%g\\n' 2>/dev/null || :
+  ! -path '/etc/*-' ! -name ld.so.cache ! -path /etc/sysctl.d/30-ceph-osd.conf -printf '%y %p %m %u:%g\\n' 2>/dev/null || :
 ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/'
 ip -4 route
 systemctl list-units --state=active,failed --type=service,mount --no-legend --plain | cut -d ' ' -f 1 | grep -v 'session\\|user'
