@@ -151,7 +151,11 @@ test("the first host leaves a living store as any other does, under a writer", a
 });
 
 test("a host that is gone for good is replaced by naming another, monitor and disk", async () => {
-  await inside(lab, "s1", "mkdir -p /srv/data/kept; seq 300 | xargs -I{} sh -c 'echo {} >/srv/data/kept/n{}'");
+  await inside(
+    lab,
+    "s1",
+    "mkdir -p /srv/data/kept; seq 300 | xargs -I{} sh -c 'echo {} >/srv/data/kept/n{}'",
+  );
   const before = await treeOf(lab, "s1", "/srv/data/kept");
   await control.powerCut(lab, "s3");
   const { seconds } = await up({ members: ["s1", "s2", "s4"] }, { SPILLWAY_DELETE_UNREACHABLE: "true" });
