@@ -38,7 +38,6 @@ async function admit(context: Context, { name, key, caps, ...cluster }: ClientIn
 export const client: ResourceType<ClientInputs, Record<never, never>> = {
   token: "spillway:ceph:Client",
   computed: [],
-  unfinishedId: ({ name }) => name,
   diff: (old, inputs) =>
     differenceOf(old.inputs, inputs, { ignore: ["monitors", "store"], replaceOn: ["name", "fsid"] }),
 

@@ -87,6 +87,15 @@ remove_pool "$NAME-metadata"
 const LIVES = `
 if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then : >/var/lib/spillway/ceph-monitor.lives; fi
 `;
+/** Daemons of a monitor's host that came before the cluster knew them have given up by now. */
+const WAKE = `
+for kind in mgr mds; do
+  systemctl -q is-active "ceph-$kind@$NAME" || {
+    systemctl reset-failed "ceph-$kind@$NAME" 2>/dev/null || :
+    systemctl start "ceph-$kind@$NAME"
+  }
+done
+`;
 const LIVES_NO_MORE = `
 if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then rm -f /var/lib/spillway/ceph-monitor.lives; fi
 `;
@@ -97,15 +106,20 @@ async function onMonitors(
   { monitors, fsid }: FileSystemInputs,
   text: string,
 ): Promise<void> {
-  const script = { name: "note the store's life", text, values: { FSID: fsid }, timeoutSeconds: 60 };
-  const note = async (connection: Connection) => {
+  const tell = async ([name, connection]: [string, Connection]) => {
+    const script = {
+      name: "tell the monitors",
+      text,
+      values: { FSID: fsid, NAME: name },
+      timeoutSeconds: 60,
+    };
     try {
       await onHost(connection, context, (session) => session.run(script, context));
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
     }
   };
-  await Promise.all(Object.values(monitors).map(note));
+  await Promise.all(Object.entries(monitors).map(tell));
 }
 
 interface Status {
@@ -141,6 +155,7 @@ async function look(
 /** @param young it has never been healthy before; later on a dead OSD may still be there, which leaves last */
 async function make(context: Context, inputs: FileSystemInputs, young: boolean): Promise<FileSystemOutputs> {
   context.progress("waiting until all of the store is up");
+  await onMonitors(context, inputs, WAKE);
   const { name, replicas, osds, monitors } = inputs;
   await onCluster(inputs, context, {
     name: `make the file system ${name}`,

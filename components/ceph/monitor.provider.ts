@@ -101,8 +101,6 @@ living=$(names quorum_names | tr -d '"' | grep -vxF "$NAME" | wc -l)
 needed=$((($(printf '%s\\n' "$members" | wc -l) - 1) / 2 + 1))
 if [ "$living" -lt "$needed" ]; then echo "short $living $needed"; exit 0; fi
 ceph mon remove "$NAME" >&2
-ceph auth rm "mgr.$NAME" >&2
-ceph auth rm "mds.$NAME" >&2
 `;
 
 const self = ({ fsid, name }: MonitorInputs) => ({ FSID: fsid, NAME: name });

@@ -82,9 +82,11 @@ export class CephStore extends Store {
     const looks = [this.#preflight(), this.#devices()];
     const admin = this.key("client.admin");
     const states = this.#states(admin, looks);
-    const monitors = this.#monitors(admin, states);
-    const osds = this.#osds([...monitors, ...Object.values(states)]);
-    this.#fileSystem = this.#newFileSystem([...osds, ...monitors]);
+    const daemons = this.#entities();
+    const monitors = this.#monitors(admin, daemons, states);
+    const known = this.#admitted(daemons, monitors);
+    const osds = this.#osds([...known, ...monitors, ...Object.values(states)]);
+    this.#fileSystem = this.#newFileSystem([...osds, ...known, ...monitors]);
     this.health = this.#fileSystem.health;
     this.capacity = this.#fileSystem.capacity;
     this.registerOutputs({ health: this.health, capacity: this.capacity });
@@ -243,15 +245,16 @@ export class CephStore extends Store {
     return this.fsid.apply((fsid) => cephConfig({ fsid, monitors: this.monitorAddresses, ...settings }));
   }
 
-  #monitors(admin: pulumi.Output<string>, states: Record<string, HostState>): Monitor[] {
+  #monitors(
+    admin: pulumi.Output<string>,
+    daemons: Record<string, Daemons>,
+    states: Record<string, HostState>,
+  ): Monitor[] {
     const { site, monitors } = this.#args;
-    const managers = this.#entities("mgr", CAPS.manager);
-    const metadata = this.#entities("mds", CAPS.metadata);
     const all = [
       entity("mon.", this.key("mon"), CAPS.monitor),
       entity("client.admin", admin, CAPS.admin),
-      ...Object.values(managers),
-      ...Object.values(metadata),
+      ...Object.values(daemons).flatMap(({ manager, metadata }) => [manager, metadata]),
     ];
     return monitors.map((host) => {
       const inputs = {
@@ -261,22 +264,34 @@ export class CephStore extends Store {
         name: host,
         addresses: this.monitorAddresses,
         keyring: pulumi.secret(pulumi.all(all).apply(cephKeyring)),
-        managerKeyring: keyringOf(managers[host]!),
-        metadataKeyring: keyringOf(metadata[host]!),
+        managerKeyring: keyringOf(daemons[host]!.manager),
+        metadataKeyring: keyringOf(daemons[host]!.metadata),
       };
       const options = { parent: this, dependsOn: Object.values(states) };
       return new Monitor(`${this.storeName}-${host}-monitor`, inputs, options);
     });
   }
 
-  /** A daemon on each of the monitors' hosts. */
-  #entities(kind: string, caps: Record<string, string>): Record<string, pulumi.Output<CephEntity>> {
-    const { monitors } = this.#args;
-    const made = monitors.map((host) => {
-      const name = `${kind}.${host}`;
-      return [host, entity(name, this.key(name), caps)] as const;
+  /** A manager and a metadata server beside each monitor. */
+  #entities(): Record<string, Daemons> {
+    const made = (name: string, caps: Record<string, string>) => entity(name, this.key(name), caps);
+    const entries = this.#args.monitors.map((host) => {
+      const manager = made(`mgr.${host}`, CAPS.manager);
+      return [host, { manager, metadata: made(`mds.${host}`, CAPS.metadata) }] as const;
     });
-    return Object.fromEntries(made);
+    return Object.fromEntries(entries);
+  }
+
+  /** Those that a young cluster is born with it knows already; of later ones it has to be told. */
+  #admitted(daemons: Record<string, Daemons>, dependsOn: pulumi.Resource[]): Client[] {
+    return Object.entries(daemons).flatMap(([host, pair]) =>
+      Object.entries(pair).map(([kind, one]) => {
+        const { name, key } = one;
+        const caps = CAPS[kind as keyof Daemons];
+        const inputs = { ...this.cluster(), name, key: pulumi.secret(key), caps };
+        return new Client(`${this.storeName}-${host}-${kind}`, inputs, { parent: this, dependsOn });
+      }),
+    );
   }
 
   #osds(dependsOn: pulumi.Resource[]): Osd[] {
@@ -332,6 +347,12 @@ function entity(
   caps: Record<string, string>,
 ): pulumi.Output<CephEntity> {
   return key.apply((value) => ({ name, key: value, caps }));
+}
+
+/** Daemons beside a monitor. */
+interface Daemons {
+  manager: pulumi.Output<CephEntity>;
+  metadata: pulumi.Output<CephEntity>;
 }
 
 const keyringOf = (one: pulumi.Output<CephEntity>) =>

@@ -166,3 +166,9 @@ test("a host that is gone for good is replaced by naming another, monitor and di
   expect(await treeOf(lab, "s2", "/srv/data/kept")).toBe(before);
   await nothingToDo();
 });
+
+test("destroy takes all of it back, whoever was replaced", async () => {
+  await control.boot(lab, "s3");
+  const destroy = await stack.destroy();
+  expect(destroy.code, destroy.text).toBe(0);
+});
