@@ -58,16 +58,16 @@ wait "$opening"
 on "$first" 'sh -se' -- "$fsid" "${names[@]}" "${addresses[@]}" >work/seed.tar <<'SEED'
 fsid=$1; shift
 cd "$(mktemp -d)"
-ceph-authtool -q --create-keyring keyring --gen-key -n mon. --cap mon 'allow *'
-ceph-authtool -q keyring --gen-key -n client.admin --cap mon 'allow *' --cap mgr 'allow *' --cap osd 'allow *' --cap mds 'allow *'
+ceph-authtool --create-keyring keyring --gen-key -n mon. --cap mon 'allow *' >/dev/null
+ceph-authtool keyring --gen-key -n client.admin --cap mon 'allow *' --cap mgr 'allow *' --cap osd 'allow *' --cap mds 'allow *' >/dev/null
 half=$(($# / 2)); names=; i=0
 for each in "$@"; do i=$((i + 1)); if [ "$i" -le "$half" ]; then names="$names $each"; fi; done
 shift "$half"
 monmaptool --create --clobber --fsid "$fsid" monmap >/dev/null
 for name in $names; do
   monmaptool --addv "$name" "[v2:$1:3300,v1:$1:6789]" monmap >/dev/null; shift
-  ceph-authtool -q keyring --gen-key -n "mgr.$name" --cap mon 'allow profile mgr' --cap osd 'allow *' --cap mds 'allow *'
-  ceph-authtool -q keyring --gen-key -n "mds.$name" --cap mon 'allow profile mds' --cap mgr 'allow profile mds' --cap osd 'allow rw tag cephfs *=*'
+  ceph-authtool keyring --gen-key -n "mgr.$name" --cap mon 'allow profile mgr' --cap osd 'allow *' --cap mds 'allow *' >/dev/null
+  ceph-authtool keyring --gen-key -n "mds.$name" --cap mon 'allow profile mds' --cap mgr 'allow profile mds' --cap osd 'allow rw tag cephfs *=*' >/dev/null
 done
 tar -c keyring monmap
 SEED
