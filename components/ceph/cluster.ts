@@ -20,6 +20,7 @@ export interface ClusterInputs {
  */
 export const CEPH = `
 ceph() { timeout -k 5 60 /usr/bin/ceph --connect-timeout 30 "$@"; }
+quorum_names() { ceph quorum_status | tr -d ' \\n"' | sed 's/.*quorum_names:\\[\\([^]]*\\).*/\\1/' | tr ',' '\\n'; }
 `;
 
 const QUORUM = `

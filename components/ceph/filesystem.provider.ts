@@ -34,8 +34,9 @@ if ! ceph fs get "$NAME" >/dev/null 2>&1; then ceph fs new "$NAME" "$NAME-metada
 ceph fs set "$NAME" allow_standby_replay true >&2
 turns=0
 members() {
+  there=$(quorum_names)
   for name in $MONITORS; do
-    ceph quorum_status | tr -d ' \\n' | sed 's/.*"quorum_names":\\[\\([^]]*\\).*/,\\1,/' | grep -qF ",\\"$name\\"," || return 1
+    printf '%s\\n' "$there" | grep -qxF "$name" || return 1
   done
 }
 ready() {

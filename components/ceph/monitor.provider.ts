@@ -94,10 +94,9 @@ fi
 /** Gives up its vote, where the others are enough to go on. */
 const LEAVE = `
 if ! ceph fs get "$FS" >/dev/null 2>&1; then exit 0; fi
-names() { ceph quorum_status | tr -d ' \\n' | sed "s/.*\\"$1\\":\\[\\([^]]*\\).*/\\1/" | tr ',' '\\n'; }
 members=$(ceph mon dump 2>/dev/null | sed -n 's/^[0-9]*: .* mon\\.//p')
 if ! printf '%s\\n' "$members" | grep -qxF "$NAME"; then exit 0; fi
-living=$(names quorum_names | tr -d '"' | grep -vxF "$NAME" | wc -l)
+living=$(quorum_names | grep -cvxF "$NAME" || :)
 needed=$((($(printf '%s\\n' "$members" | wc -l) - 1) / 2 + 1))
 if [ "$living" -lt "$needed" ]; then echo "short $living $needed"; exit 0; fi
 ceph mon remove "$NAME" >&2
@@ -189,8 +188,8 @@ async function start(context: Context, inputs: MonitorInputs): Promise<void> {
     name: `ceph-monitor-${name}`,
     text: CREATE,
     values: self(inputs),
+    files: { MONITORS: monitors.join("") },
     secretFiles: {
-      MONITORS: monitors.join(""),
       KEYRING: keyring,
       MANAGER: managerKeyring,
       METADATA: metadataKeyring,

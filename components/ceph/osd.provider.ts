@@ -173,7 +173,8 @@ export const osd: ResourceType<OsdInputs, OsdOutputs> = {
   },
 
   async update(context, _old, inputs) {
-    return { osd: await make(context, inputs) };
+    // The word was for what the device held when it came: another disk may have its path by now.
+    return { osd: await make(context, { ...inputs, wipe: false }) };
   },
 
   async delete(context, { inputs }) {

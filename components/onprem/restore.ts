@@ -62,7 +62,8 @@ export interface FillingArgs {
 
 /**
  * A volume filled with what was backed up, every file read back and compared; or with what a snapshot holds,
- * as a `Migration` copies. What it held before is gone then; it is refused unless `overwrite` says so. Deleting the resource leaves the volume as it is.
+ * as a `Migration` copies. What it held before is gone then; it is refused unless `overwrite` says so.
+ * Deleting the resource leaves the volume as it is.
  *
  * @example
  * const nightly = new Backup("nightly", { volume: store.volume("data"), host: "w1", to: { directory: "/srv/backups" } });

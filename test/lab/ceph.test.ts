@@ -168,10 +168,10 @@ test(
   25 * minutes,
 );
 
-const after = { ...disks, s3: ["/dev/sdd"] };
+const after = { ...disks, s3: [{ device: "/dev/sdd", wipe: true }] };
 
 test(
-  "a dead disk is replaced by naming another one, and all that was written is still there",
+  "a dead disk is replaced by naming another one with data that may go, and all that was written is still there",
   async () => {
     const shown = await onHost("s3", "cat /var/lib/ceph/osd/ceph-*/whoami");
     await onHost(
@@ -179,6 +179,7 @@ test(
       `systemctl kill -s KILL ceph-osd@${shown}; systemctl mask --runtime ceph-osd@${shown}`,
     );
     await onHost("s3", "dd if=/dev/zero of=/dev/sdb bs=1M count=100 conv=fsync status=none");
+    await onHost("s3", "mkfs.ext4 -q /dev/sdd");
     const before = await treeOf(lab, "s1", "/srv/data");
     const up = await withProgram(store({ osds: after }), () => stack.up());
     expect(up.code, up.text).toBe(0);
@@ -211,9 +212,10 @@ test(
     const gone = await withProgram(machines, () => stack.up());
     expect(gone.code, gone.text).toBe(0);
     for (const host of hosts) {
+      const device = host === "s3" ? "/dev/sdd" : "/dev/sdb";
       const left = await onHost(
         host,
-        "ls -d /etc/ceph /var/lib/spillway/ceph* 2>/dev/null || :; pgrep -l ceph || :; head -c 1048576 /dev/sdb | tr -d '\\0' | wc -c",
+        `ls -d /etc/ceph /var/lib/spillway/ceph* 2>/dev/null || :; pgrep -l ceph || :; head -c 1048576 ${device} | tr -d '\\0' | wc -c`,
       );
       expect(left, host).toBe("0");
     }

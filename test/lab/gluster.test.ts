@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { boot, exec, powerCut } from "../../components/lab/control.ts";
 import { Stack } from "./stack.ts";
+import { underWriter } from "./writer.ts";
 
 const minutes = 60_000;
 const lab = "t-gluster";
@@ -90,35 +91,8 @@ async function healthy(host: string): Promise<number> {
   return (Date.now() - began) / 1000;
 }
 
-/** Writes numbered lines, each on disk and read back before the next, until it is told to end; notes the longest wait in ms. */
-const WRITER = `
-rm -f /run/end; last=$(date +%s%3N); worst=0; n=0
-while [ ! -e /run/end ]; do
-  n=$((n + 1)); line=$(printf '%08d' "$n")
-  printf '%s\\n' "$line" >>/srv/data/log; sync /srv/data/log
-  [ "$(tail -n 1 /srv/data/log)" = "$line" ]
-  now=$(date +%s%3N); wait=$((now - last)); last=$now
-  if [ "$wait" -gt "$worst" ]; then worst=$wait; fi
-  sleep 0.02
-done
-echo "$n $worst"
-`;
-
 /** A writer on s1 during something; every byte that it wrote is checked on s4. */
-async function underWriter<T>(work: () => Promise<T>): Promise<{ lines: number; worst: number; result: T }> {
-  await onHost("s1", "rm -f /srv/data/log");
-  const writer = onHost("s1", WRITER);
-  const ended = writer.catch((error: Error) => error);
-  await sleep(1000);
-  const result = await work().finally(() => onHost("s1", ": >/run/end"));
-  const said = await ended;
-  if (said instanceof Error) throw said;
-  const [lines = 0, worst = 0] = said.split(" ").map(Number);
-  const expected = Array.from({ length: lines }, (_, i) => String(i + 1).padStart(8, "0")).join("\n");
-  expect(await onHost("s4", "cat /srv/data/log")).toBe(expected);
-  expect(lines).toBeGreaterThan(10);
-  return { lines, worst, result };
-}
+const mounted = { lab, writer: "s1", reader: "s4", directory: "/srv/data" };
 
 /** What the bricks of hosts hold, Gluster's own books left out. */
 const brick = (host: string) =>
@@ -184,14 +158,14 @@ test("what one host writes another reads, and a second up changes nothing", asyn
 });
 
 test("a host that loses its power under a writer costs no byte, and is healed by itself when it is back", async () => {
-  const { lines, worst } = await underWriter(async () => {
+  const { lines, pause } = await underWriter(mounted, async () => {
     // Before its processes end: a host without power closes no connection.
     await onHost("s3", "iptables -I INPUT -j DROP; iptables -I OUTPUT -j DROP");
     await powerCut(lab, "s3");
     await sleep(30_000);
   });
   figures["lines written around the loss of power"] = String(lines);
-  figures["longest wait of the writer"] = `${(worst / 1000).toFixed(1)} s`;
+  figures["longest wait of the writer"] = `${pause.toFixed(1)} s`;
   expect(await onHost("s1", leftToHeal)).toBe("away");
   const began = Date.now();
   await boot(lab, "s3");
@@ -216,7 +190,7 @@ test("a brick that was lost is found by refresh and filled again by up", async (
 
 test("another host takes the place of one under a writer, though the run is killed, and the former is left as it was", async () => {
   say(storeOn(["s1", "s2", "s4"]));
-  const { worst, result } = await underWriter(async () => {
+  const { pause, result } = await underWriter(mounted, async () => {
     const began = Date.now();
     const run = stack.launch(["up", "--yes", "--skip-preview"]);
     const replacing = async () =>
@@ -235,7 +209,7 @@ test("another host takes the place of one under a writer, though the run is kill
     return (Date.now() - began) / 1000;
   });
   figures["host replaced, a kill of the run included"] = `${result.toFixed(0)} s`;
-  figures["longest wait of the writer while a host is replaced"] = `${(worst / 1000).toFixed(1)} s`;
+  figures["longest wait of the writer while a host is replaced"] = `${pause.toFixed(1)} s`;
   expect(await onHost("s1", leftToHeal)).toBe("0");
   expect(await brick("s4")).toBe(await brick("s1"));
   expect(await inventoryOf("s3")).toBe(before.s3);

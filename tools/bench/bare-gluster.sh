@@ -4,22 +4,12 @@
 # FOLDER has: ssh_config; hosts, a line NAME ADDRESS for each. Each host has a brick; the first two mount the
 # volume at /srv/data.
 set -euo pipefail
+library=$(cd "$(dirname "$0")" && pwd)/bare-hosts.sh
 cd "$1"
-mapfile -t names < <(cut -d ' ' -f 1 hosts)
-mapfile -t addresses < <(cut -d ' ' -f 2 hosts)
-first=${names[0]}
-on() { ssh -F ssh_config -o ControlMaster=auto -o ControlPersist=60 -o ControlPath="$PWD/%C" "$@"; }
-trap 'for host in "${names[@]}"; do on -O exit "$host" 2>/dev/null || :; done' EXIT
-
-all() { # all COMMAND HOST...: of these jobs none may fail
-  local jobs=() job command=$1
-  shift
-  for host in "$@"; do "$command" "$host" & jobs+=($!); done
-  for job in "${jobs[@]}"; do wait "$job"; done
-}
+. "$library"
 
 take_down() {
-  on "$1" 'sh -s' <<'DOWN'
+  on "$1" 'bash -s' <<'DOWN'
 umount /srv/data 2>/dev/null || :
 systemctl disable --now glusterd 2>/dev/null
 for name in glusterfsd glusterfs; do for pid in $(pidof "$name"); do kill "$pid"; done; done
