@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 
 /** What the lab needs on this computer: a program and the Debian package that brings it. */
 const programs: Readonly<Record<string, string>> = {
-  debootstrap: "debootstrap",
+  mmdebstrap: "mmdebstrap",
   "systemd-nspawn": "systemd-container",
   skopeo: "skopeo",
   umoci: "umoci",

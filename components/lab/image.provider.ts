@@ -42,7 +42,7 @@ const packageName = /^[a-z0-9][a-z0-9+.-]{1,79}$/;
 const archive = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/-]*)?$/;
 
 /**
- * A root file system for lab hosts, made by debootstrap and cached outside of the repository under
+ * A root file system for lab hosts, made by mmdebstrap and cached outside of the repository under
  * a name made from the inputs. Delete keeps the cache: other stacks share it, and it takes minutes
  * to make. `SPILLWAY_CACHE` says where.
  */

@@ -8,7 +8,7 @@ import { labsDirectory } from "./names.ts";
 /** Programs the lab runs, and the Debian package that brings each. */
 const programs: Record<string, string> = {
   "systemd-nspawn": "systemd-container",
-  debootstrap: "debootstrap",
+  mmdebstrap: "mmdebstrap",
   nft: "nftables",
   ip: "iproute2",
   nsenter: "util-linux",

@@ -10,7 +10,7 @@ import { configuredMirror } from "./apt-sources.ts";
 import type { ImageInputs } from "./image.provider.ts";
 
 /** Raise it when what is done to a root file system below changes: old images are then not used any more. */
-const recipe = 1;
+const recipe = 2;
 
 const basePackages = [
   "systemd-sysv",
@@ -104,7 +104,7 @@ async function build(context: Context, inputs: ImageInputs, draft: string): Prom
     throw new Error(`apt on this computer has no source for Debian ${inputs.suite}; give the image a mirror`);
   const rootfs = join(draft, "rootfs");
   mkdirSync(rootfs);
-  await debootstrap(context, inputs, rootfs, mirror);
+  await bootstrap(context, inputs, rootfs, mirror);
   context.progress("cleaning the image");
   await settle(rootfs);
   const label = { built: new Date().toISOString(), suite: inputs.suite, packages: inputs.packages, mirror };
@@ -112,7 +112,7 @@ async function build(context: Context, inputs: ImageInputs, draft: string): Prom
   await run(["sync", "--file-system", draft], { timeoutSeconds: 600 });
 }
 
-async function debootstrap(
+async function bootstrap(
   context: Context,
   inputs: ImageInputs,
   rootfs: string,
@@ -120,13 +120,16 @@ async function debootstrap(
 ): Promise<void> {
   const packages = [...new Set([...basePackages, ...inputs.packages])].join(",");
   const started = Date.now();
+  const said: string[] = [];
   const progress = (line: string) => {
-    const words = /^[IWE]: (.*)/.exec(line)?.[1];
+    said.push(line);
+    const words = /^(?:I: |(?=(?:Get:\d+|Unpacking|Setting up) ))(.*)/.exec(line)?.[1];
     if (words) context.progress(`${words} (${Math.round((Date.now() - started) / 1000)} s)`);
   };
   // In a mount namespace of its own: /proc and /sys in the target are gone with it, whatever happens.
   const argv = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
-  argv.push("debootstrap", "--variant=minbase", `--include=${packages}`, inputs.suite, rootfs, mirror);
+  argv.push("mmdebstrap", "--mode=root", "--verbose", "--variant=minbase", `--include=${packages}`);
+  argv.push(inputs.suite, rootfs, mirror);
   try {
     await run(argv, {
       onLine: progress,
@@ -134,12 +137,10 @@ async function debootstrap(
       timeoutSeconds: context.timeoutSeconds || 1800,
     });
   } catch (error) {
-    const log = join(rootfs, "debootstrap/debootstrap.log");
-    const tail = existsSync(log)
-      ? readFileSync(log, "utf8").trim().split("\n").slice(-8).join("\n  ")
-      : "no log";
+    const errors = said.filter((line) => /^E: /.test(line));
+    const tail = (errors.length > 0 ? errors : said).slice(-8).join("\n  ");
     throw new Error(
-      `debootstrap of ${inputs.suite} from ${mirror} failed; check the mirror and the package names, then run again\n  ${tail}`,
+      `mmdebstrap of ${inputs.suite} from ${mirror} failed; check the mirror and the package names, then run again\n  ${tail}`,
       { cause: error },
     );
   }

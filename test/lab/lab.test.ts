@@ -110,7 +110,7 @@ describe("an image", () => {
 
       const said = (await Promise.all([build(), build()])).map(({ stdout }) => stdout.trim().split("\n"));
       expect(said.map((lines) => lines.at(-1))).toEqual([join(whole, "rootfs"), join(whole, "rootfs")]);
-      expect(said.filter((lines) => lines.some((line) => line.startsWith("Retrieving")))).toHaveLength(1);
+      expect(said.filter((lines) => lines.some((line) => line.startsWith("downloading packages")))).toHaveLength(1);
       expect(existsSync(join(whole, "rootfs/usr/sbin/sshd"))).toBe(true);
       expect(readdirSync(join(cache, "lab/images"))).toHaveLength(2);
     },
@@ -419,7 +419,7 @@ const controller = new AbortController();
 const cancel = process.argv[2] === "cancel";
 const progress = (line) => {
   console.log(line);
-  if (cancel && line.startsWith("Extracting")) controller.abort();
+  if (cancel && line.startsWith("Unpacking")) controller.abort();
 };
 const context = { urn: "urn:test", preview: false, progress, warn: () => {}, signal: controller.signal, timeoutSeconds: 0 };
 try {
