@@ -15,16 +15,19 @@ export interface BlockPoolInputs extends ClusterInputs {
 }
 
 const MAKE = `${POOL}
-pool "$NAME" 8
+pools "$NAME" 8
 timeout -k 5 120 rbd pool init "$NAME" >&2
 `;
 
 const LOOK = `
-if ceph osd pool ls | grep -qxF "$NAME"; then ceph osd pool get "$NAME" size; fi
+if is_pool "$NAME"; then ceph osd pool get "$NAME" size; fi
 `;
 
 const HOLDS = `
-if ceph osd pool ls | grep -qxF "$NAME"; then timeout -k 5 120 rbd ls "$NAME" | head -n 1; fi
+if is_pool "$NAME"; then
+  devices=$(timeout -k 5 120 rbd ls "$NAME")
+  printf '%s\\n' "$devices" | head -n 1
+fi
 `;
 
 const REMOVE = `${POOL}
@@ -40,6 +43,7 @@ async function make(context: Context, inputs: BlockPoolInputs): Promise<void> {
 /** A pool of block devices (RBD). */
 export const blockPool: ResourceType<BlockPoolInputs, Record<never, never>> = {
   token: "spillway:ceph:BlockPool",
+  words: ["allowDataLoss"],
   computed: [],
   unfinishedId: ({ name }) => name,
   diff: (old, inputs) =>

@@ -16,11 +16,33 @@ export interface ClusterInputs {
 
 /**
  * Shell text that every script about the cluster begins with. Without a quorum a command of Ceph's
- * waits for ever, and takes TERM for nothing.
+ * waits for ever, and takes TERM for nothing. A command that fails must never be taken for "there is no such
+ * thing": what goes through a pipe, or is asked by `if`, is read into a variable first.
  */
 export const CEPH = `
 ceph() { timeout -k 5 60 /usr/bin/ceph --connect-timeout 30 "$@"; }
-quorum_names() { ceph quorum_status | tr -d ' \\n"' | sed 's/.*quorum_names:\\[\\([^]]*\\).*/\\1/' | tr ',' '\\n'; }
+is_pool() {
+  pools=$(ceph osd pool ls) || exit 1
+  printf '%s\\n' "$pools" | grep -qxF "$1"
+}
+is_fs() {
+  systems=$(ceph fs ls) || exit 1
+  printf '%s\\n' "$systems" | grep -qF "name: $1, "
+}
+# ask COMMAND...: prints what it says; says nothing where there is no such thing.
+ask() {
+  if said=$(ceph "$@" 2>&1); then printf '%s\\n' "$said"
+  else
+    case $said in *ENOENT*) ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
+  fi
+}
+# Of JSON on one line on stdin.
+quorum_names() { tr -d ' "' | sed 's/.*quorum_names:\\[\\([^]]*\\).*/\\1/' | tr ',' '\\n'; }
+`;
+
+/** Shell text: a unit that is disabled leaves the directory of its target's wishes empty. */
+export const TIDY_TARGETS = `
+rmdir /etc/systemd/system/ceph*.target.wants 2>/dev/null || :
 `;
 
 const QUORUM = `
@@ -39,13 +61,27 @@ const answered = new Map<string, { name: string; at: number }>();
 /** An answer counts for so long. */
 const FRESH_MS = 20_000;
 
-/** The first monitor's host by which the cluster answers; asked one after the other, since each knows of all. */
+/** Questions that wait for an answer, by whom they ask: resources that come at once ask once. */
+const asking = new Map<string, Promise<string>>();
+
+/** A monitor's host by which the cluster answers. */
 async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Connection> {
-  const silent: string[] = [];
   const before = answered.get(inputs.fsid);
   const known = before && inputs.monitors[before.name];
   if (known && Date.now() - before.at < FRESH_MS) return known;
-  const last = (name: string) => name === before?.name;
+  const asked = `${inputs.fsid} ${Object.keys(inputs.monitors).sort()} ${context.preview}`;
+  let answer = asking.get(asked);
+  if (!answer) {
+    answer = askForQuorum(inputs, context).finally(() => asking.delete(asked));
+    asking.set(asked, answer);
+  }
+  return inputs.monitors[await answer]!;
+}
+
+/** The first monitor by which the cluster answers; asked one after the other, since each knows of all. */
+async function askForQuorum(inputs: ClusterInputs, context: Context): Promise<string> {
+  const silent: string[] = [];
+  const last = (name: string) => name === answered.get(inputs.fsid)?.name;
   const entries = Object.entries(inputs.monitors).sort(([a], [b]) => Number(last(b)) - Number(last(a)));
   for (const [name, connection] of entries) {
     const script = {
@@ -61,7 +97,7 @@ async function liveMonitor(inputs: ClusterInputs, context: Context): Promise<Con
     });
     if (answer.trim() === "quorum") {
       answered.set(inputs.fsid, { name, at: Date.now() });
-      return connection;
+      return name;
     }
     silent.push(name);
   }

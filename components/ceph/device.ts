@@ -8,17 +8,31 @@ export const LEAST_GIB = 4;
  * against taking it (`mounted`, `swap`, `held`, `data WHAT`) or for it (`osd UUID`).
  */
 export const LOOK_AT_DEVICE = `
+# Of the block device with a number: what speaks against taking it.
+use_of() {
+  if awk -v number="$1" '$3 == number { found = 1 } END { exit !found }' /proc/self/mountinfo; then echo mounted
+  elif sed -n '2,$s/ .*//p' /proc/swaps | while read -r swap; do
+    printf '%d:%d\\n' "0x$(stat -Lc %t "$swap")" "0x$(stat -Lc %T "$swap")"
+  done 2>/dev/null | grep -qxF "$1"; then echo swap
+  elif [ -n "$(ls -A "/sys/dev/block/$1/holders" 2>/dev/null)" ]; then echo held
+  fi
+}
+# Of a disk or any of its partitions.
+uses_of() {
+  use_of "$1"
+  for part in "/sys/dev/block/$1"/*/partition; do
+    if [ -e "$part" ]; then use_of "$(cat "\${part%/*}/dev")"; fi
+  done
+}
 look_at_device() {
   device=$(readlink -f -- "$1") || device=$1
   if [ ! -e "$device" ]; then echo missing; return; fi
   if [ ! -b "$device" ]; then echo other; return; fi
   bytes=$(blockdev --getsize64 "$device")
   number=$(printf '%d:%d' "0x$(stat -c %t "$device")" "0x$(stat -c %T "$device")")
+  use=$(uses_of "$number" | head -n 1)
   label=$(head -c 60 "$device" | tr -d '\\0')
-  if awk -v number="$number" '$3 == number { found = 1 } END { exit !found }' /proc/self/mountinfo; then
-    echo "block $bytes mounted"
-  elif grep -q "^$device " /proc/swaps; then echo "block $bytes swap"
-  elif [ -n "$(ls -A "/sys/dev/block/$number/holders" 2>/dev/null)" ]; then echo "block $bytes held"
+  if [ -n "$use" ]; then echo "block $bytes $use"
   elif [ "\${label%%
 *}" = "bluestore block device" ]; then echo "block $bytes osd $(printf '%s\\n' "$label" | sed -n 2p | cut -c 1-36)"
   elif what=$(blkid -p -s TYPE -s PTTYPE -o value "$device" 2>/dev/null) && [ -n "$what" ]; then
@@ -37,8 +51,8 @@ export interface DeviceFacts {
   wipe: boolean;
   /** Line of `look_at_device`. */
   said: string;
-  /** UUIDs of this store's OSDs on the host. */
-  ours: readonly string[];
+  /** Paths of the devices of this store's OSDs on the host, by their UUIDs. */
+  ours: Readonly<Record<string, string>>;
 }
 
 /** Why a device cannot become an OSD's. Pure. */
@@ -49,7 +63,10 @@ export function deviceProblems({ host, device, wipe, said, ours }: DeviceFacts):
   ];
   if (kind === "missing") return say("is not there", "give a device that the host has (`lsblk` shows them)");
   if (kind !== "block") return say("is no block device", "give a whole disk or a partition");
-  if (state === "osd" && ours.includes(what[0]!)) return [];
+  const known = state === "osd" ? ours[what[0]!] : undefined;
+  if (known === device) return [];
+  if (known !== undefined)
+    return say(`is the device that the store has as ${known}`, "name it by that path, or take it out first");
   if (Number(bytes) < LEAST_GIB * 2 ** 30)
     return say(`has ${(Number(bytes) / 2 ** 30).toFixed(1)} GiB`, `give one of at least ${LEAST_GIB} GiB`);
   if (state === "mounted") return say("is mounted", "unmount it, or give another device");

@@ -10,15 +10,19 @@ export interface DevicesInputs {
   store: string;
   /** Who takes them, over all stacks. */
   owner: string;
+  /** Addresses of the monitors, by their hosts: they come and go, but not all at once. */
+  monitors: Record<string, string>;
   hosts: Record<string, { connection: Connection; devices: { device: string; wipe: boolean }[] }>;
 }
 
 const LOOK = `${LOOK_AT_DEVICE}
 for note in /var/lib/spillway/ceph-osds/*; do
-  if [ -e "$note" ] && [ "$(cat "$note")" = "$OWNER" ]; then echo "ours \${note##*/}"; fi
+  if [ -e "$note" ] && [ "$(sed -n 1p "$note")" = "$OWNER" ]; then
+    echo "ours \${note##*/} $(sed -n 2p "$note")"
+  fi
 done
 while IFS= read -r wanted; do
-  if [ -n "$wanted" ]; then look_at_device "$wanted"; fi
+  if [ -n "$wanted" ]; then look_at_device "$wanted"; echo "real $(readlink -f -- "$wanted" || echo "$wanted")"; fi
 done <"$DEVICES"
 `;
 
@@ -40,13 +44,55 @@ async function lookAtHost(
       change: false,
     });
     const lines = printed.trim().split("\n");
-    const ours = lines.filter((line) => line.startsWith("ours ")).map((line) => line.slice(5));
-    const said = lines.filter((line) => !line.startsWith("ours "));
-    return devices.flatMap((wanted, i) => deviceProblems({ host, ...wanted, said: said[i]!, ours }));
+    const after = (word: string) =>
+      lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+    const ours = Object.fromEntries(after("ours").map((line) => line.split(" ")));
+    const said = lines.filter((line) => !/^(ours|real) /.test(line));
+    return [
+      ...devices.flatMap((wanted, i) => deviceProblems({ host, ...wanted, said: said[i]!, ours })),
+      ...twiceProblems(host, devices, after("real")),
+    ];
   } catch (error) {
     const found = error instanceof HostError ? error.reason : messageOf(error);
     return [{ path: `osds.${host}`, found, remedy: "see to the host, then run again" }];
   }
+}
+
+/** One disk has several paths. */
+function twiceProblems(host: string, devices: { device: string }[], real: string[]): Problem[] {
+  return devices.flatMap(({ device }, i) => {
+    const first = real.indexOf(real[i]!);
+    if (first === i) return [];
+    const found = `${device} is ${devices[first]!.device} by another path`;
+    return [{ path: `osds.${host}`, found, remedy: "name each disk once" }];
+  });
+}
+
+/** What would leave a living cluster behind instead of changing it. Pure. */
+export function monitorChanges(before: Record<string, string>, after: Record<string, string>): Problem[] {
+  const stay = Object.keys(before).filter((host) => host in after);
+  const moved = stay.filter((host) => before[host] !== after[host]);
+  return [
+    ...(stay.length > 0
+      ? []
+      : [
+          {
+            path: "monitors",
+            found: `none of ${Object.keys(before).join(", ")} stays, and the new ones have nobody to join`,
+            remedy: "keep one of them in this run, and name another in its place in the next",
+          },
+        ]),
+    ...moved.map((host) => ({
+      path: "monitors",
+      found: `the address of ${host} was ${before[host]} and shall be ${after[host]}`,
+      remedy: "take it out of `monitors` first, then name it again",
+    })),
+  ];
+}
+
+async function lookAtChange(context: Context, old: DevicesInputs, inputs: DevicesInputs): Promise<void> {
+  refuse(`CephStore "${inputs.store}"`, monitorChanges(old.monitors, inputs.monitors));
+  await lookAtAll(context, inputs);
 }
 
 async function lookAtAll(context: Context, inputs: DevicesInputs): Promise<void> {
@@ -61,8 +107,10 @@ export const devices: ResourceType<DevicesInputs, Record<never, never>> = {
   token: "spillway:ceph:Devices",
   computed: [],
   diff: (old, inputs) => {
-    const plain = ({ hosts }: DevicesInputs) =>
-      Object.fromEntries(Object.entries(hosts).map(([host, { devices }]) => [host, devices]));
+    const plain = ({ hosts, monitors }: DevicesInputs) => ({
+      monitors,
+      ...Object.fromEntries(Object.entries(hosts).map(([host, { devices }]) => [`at ${host}`, devices])),
+    });
     return differenceOf(plain(old.inputs), plain(inputs));
   },
   preview: lookAtAll,
@@ -70,9 +118,9 @@ export const devices: ResourceType<DevicesInputs, Record<never, never>> = {
     await lookAtAll(context, inputs);
     return { id: "devices", outputs: {} };
   },
-  previewUpdate: (context, _old, inputs) => lookAtAll(context, inputs),
-  async update(context, _old, inputs) {
-    await lookAtAll(context, inputs);
+  previewUpdate: (context, old, inputs) => lookAtChange(context, old.inputs, inputs),
+  async update(context, old, inputs) {
+    await lookAtChange(context, old.inputs, inputs);
     return {};
   },
   async delete() {},

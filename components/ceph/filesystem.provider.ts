@@ -11,8 +11,15 @@ export interface FileSystemInputs extends ClusterInputs {
   name: string;
   /** Copies of each object. */
   replicas: number;
+  /** MiB that an OSD tries to keep to; running ones follow at once. */
+  osdMemoryMiB: number;
   /** UUIDs of the OSDs that have to be up. */
   osds: string[];
+  /**
+   * Keyring of the managers and metadata servers; secret. A young cluster is born with it, and has to be told
+   * of those that come later.
+   */
+  daemons: string;
   /** It may go with what is in it. */
   allowDataLoss: boolean;
 }
@@ -22,39 +29,60 @@ export interface FileSystemOutputs {
   capacity: Capacity;
 }
 
+const CREATE = `${POOL}
+ceph auth import -i "$DAEMONS" >&2
+pools "$NAME-metadata" 8 "$NAME-data" 16
+# Of one that is there this changes nothing.
+ceph fs new "$NAME" "$NAME-metadata" "$NAME-data" >&2
+`;
+
 /*
  * HEALTH_OK comes too early in a young cluster: before a manager and OSDs have reported there is
  * nothing to warn of.
  */
-const CREATE = `${POOL}
-pool "$NAME-metadata" 8
-pool "$NAME-data" 16
-if ! ceph fs get "$NAME" >/dev/null 2>&1; then ceph fs new "$NAME" "$NAME-metadata" "$NAME-data" >&2; fi
+const AWAIT = `
 # One of the standbys follows the active server's journal: a lost one is replaced in less time.
-ceph fs set "$NAME" allow_standby_replay true >&2
-turns=0
+{
+  ceph fs set "$NAME" allow_standby_replay true
+  ceph config set osd osd_memory_target "$MEMORY"
+} >&2 &
+setting=$!
 members() {
-  there=$(quorum_names)
+  there=$(printf '%s' "$status" | quorum_names)
   for name in $MONITORS; do
     printf '%s\\n' "$there" | grep -qxF "$name" || return 1
   done
 }
-ready() {
-  members &&
-  ceph mds stat | grep -q "$NAME:.*up:active" && ceph mgr stat | grep -q '"available": true' &&
-    [ "$(ceph osd dump | grep -cE "^osd\\.[0-9]+ up .* ($OSDS)$")" = "$COUNT" ] &&
-    ceph fs subvolume ls "$NAME" >/dev/null 2>&1 && { [ "$YOUNG" = no ] || ceph health | grep -q ^HEALTH_OK; }
+osds() { [ "$(ceph osd dump | grep -cE "^osd\\.[0-9]+ up .* ($OSDS)$")" = "$COUNT" ]; }
+daemons() {
+  case $status in *'"status":"up:active"'*) ;; *) return 1 ;; esac
+  case $status in *'"mgrmap":{"available":true'*) ;; *) return 1 ;; esac
 }
+health() { printf '%s' "$status" | sed 's/.*"health":{"status":"\\([A-Z_]*\\)".*/\\1/'; }
+ready() {
+  status=$(ceph status -f json | tr -d '\\n')
+  members && daemons && { [ "$YOUNG" = no ] || [ "$(health)" = HEALTH_OK ]; } &&
+    osds && ceph fs subvolume ls "$NAME" >/dev/null 2>&1
+}
+turns=0
 until ready; do
   turns=$((turns + 1))
-  if [ "$turns" -gt 120 ]; then echo "not healthy after minutes: $(ceph health | head -c 500)" >&2; break; fi
-  ceph health | head -c 300 >&2; echo >&2
-  sleep 2
+  if [ "$turns" -gt 120 ]; then
+    echo "not healthy after minutes: $(ceph health | head -c 500)" >&2
+    if osds; then break; fi
+    echo "some of its OSDs are not up; see \\\`journalctl -u 'ceph-osd@*'\\\` on their hosts, then run again" >&2
+    exit 1
+  fi
+  health >&2
+  sleep 1
 done
+wait "$setting"
+printf '%s\\n' "$status"
+ceph df -f json | tr -d '\\n'
 `;
 
 const LOOK = `
-if ceph fs get "$NAME" >/dev/null 2>&1; then
+if is_fs "$NAME"; then
   ceph status -f json | tr -d '\\n'; echo
   ceph df -f json | tr -d '\\n'; echo
   ceph osd pool get "$NAME-data" size
@@ -63,17 +91,19 @@ fi
 
 /** Regular files that lie in the file system, its own bookkeeping and what waits to be purged aside. */
 const HOLDS = `
-if ceph fs get "$NAME" >/dev/null 2>&1; then
+if is_fs "$NAME"; then
   place=$(mktemp -d -p /run)
   trap 'umount -l "$place" 2>/dev/null || :; rmdir "$place" 2>/dev/null || :' EXIT
   timeout -k 5 120 ceph-fuse --id admin --client_fs "$NAME" "$place" >/dev/null
-  find "$place" -mindepth 1 \\( -path "$place/volumes/_*" \\) -prune -o -type f -print | head -n 1 | sed "s|^$place||"
-  ceph fs subvolume ls "$NAME" | grep '"name"' || :
+  found=$(find "$place" -mindepth 1 \\( -path "$place/volumes/_*" \\) -prune -o -type f -print -quit)
+  volumes=$(ceph fs subvolume ls "$NAME")
+  printf '%s\\n' "$found" | sed "s|^$place||"
+  printf '%s\\n' "$volumes" | grep '"name"' || :
 fi
 `;
 
 const REMOVE = `${POOL}
-if ceph fs get "$NAME" >/dev/null 2>&1; then
+if is_fs "$NAME"; then
   ceph fs fail "$NAME" >&2
   ceph fs rm "$NAME" --yes-i-really-mean-it >&2
 fi
@@ -88,6 +118,10 @@ remove_pool "$NAME-metadata"
 const LIVES = `
 if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then : >/var/lib/spillway/ceph-monitor.lives; fi
 `;
+
+/** The pool of a manager's figures of devices, which it makes some time after its start. */
+const METRICS = "device_health_metrics";
+
 /** Daemons of a monitor's host that came before the cluster knew them have given up by now. */
 const WAKE = `
 for kind in mgr mds; do
@@ -140,6 +174,12 @@ export function outputsOf(name: string, status: Status, usage: Usage): FileSyste
   return { health, capacity: { total: stored + available, used: stored, available } };
 }
 
+/** @param printed status and usage, a line each */
+function outputsPrinted(name: string, printed: string): FileSystemOutputs {
+  const [status = "", usage = ""] = printed.split("\n");
+  return outputsOf(name, parsed<Status>(status), parsed<Usage>(usage));
+}
+
 const nameAlone = ({ name }: FileSystemInputs) => ({ NAME: name });
 
 async function look(
@@ -147,23 +187,29 @@ async function look(
   inputs: FileSystemInputs,
 ): Promise<{ outputs: FileSystemOutputs; replicas: number } | undefined> {
   const question = { name: "look at the store", text: LOOK, values: nameAlone(inputs) };
-  const [status, usage, size] = (await onCluster(inputs, context, question, false)).split("\n");
-  if (!status || !usage) return undefined;
-  const outputs = outputsOf(inputs.name, parsed<Status>(status), parsed<Usage>(usage));
-  return { outputs, replicas: Number(/\d+/.exec(size ?? "")?.[0] ?? inputs.replicas) };
+  const printed = await onCluster(inputs, context, question, false);
+  if (printed.trim() === "") return undefined;
+  const replicas = Number(/^size: (\d+)/m.exec(printed)?.[1] ?? inputs.replicas);
+  return { outputs: outputsPrinted(inputs.name, printed), replicas };
 }
 
 /** @param young it has never been healthy before; later on a dead OSD may still be there, which leaves last */
 async function make(context: Context, inputs: FileSystemInputs, young: boolean): Promise<FileSystemOutputs> {
-  context.progress("waiting until all of the store is up");
-  await onMonitors(context, inputs, WAKE);
-  const { name, replicas, osds, monitors } = inputs;
+  const { name, replicas, osds, osdMemoryMiB, monitors, daemons } = inputs;
   await onCluster(inputs, context, {
     name: `make the file system ${name}`,
     text: CREATE,
+    values: { NAME: name, ...copies(replicas, METRICS) },
+    secretFiles: { DAEMONS: daemons },
+  });
+  await onMonitors(context, inputs, WAKE);
+  context.progress("waiting until all of the store is up");
+  const printed = await onCluster(inputs, context, {
+    name: `await the file system ${name}`,
+    text: AWAIT,
     values: {
       NAME: name,
-      ...copies(replicas),
+      MEMORY: String(osdMemoryMiB * 2 ** 20),
       OSDS: osds.join("|"),
       COUNT: String(osds.length),
       YOUNG: young ? "yes" : "no",
@@ -171,15 +217,14 @@ async function make(context: Context, inputs: FileSystemInputs, young: boolean):
     },
     timeoutSeconds: 1200,
   });
-  const found = await look(context, inputs);
-  if (!found) throw new Error(`the file system ${name} is gone again; run again`);
   await onMonitors(context, inputs, LIVES);
-  return found.outputs;
+  return outputsPrinted(name, printed);
 }
 
 /** A store's file system, its two pools, and what the cluster tells of itself. */
 export const fileSystem: ResourceType<FileSystemInputs, FileSystemOutputs> = {
   token: "spillway:ceph:FileSystem",
+  words: ["allowDataLoss"],
   computed: ["health", "capacity"],
   unfinishedId: ({ name }) => name,
   diff: (old, inputs) => {

@@ -4,7 +4,7 @@ import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { ConnectionError, onHost } from "../ssh/session.ts";
 import { givesUp, orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, TIDY_TARGETS } from "./cluster.ts";
 
 export interface MonitorInputs extends ClusterInputs {
   connection: Connection;
@@ -40,10 +40,13 @@ if [ ! -e "$dir/spillway" ]; then
   rm -rf "$dir"
   install -d -m 0750 -o ceph -g ceph "$dir"
   map=$(mktemp)
-  monmaptool --create --clobber --fsid "$FSID" "$map" >/dev/null
-  while read -r name address; do
-    monmaptool --addv "$name" "[v2:$address:3300,v1:$address:6789]" "$map" >/dev/null
-  done <"$MONITORS"
+  if [ -s "$LIVING" ]; then base64 -d <"$LIVING" >"$map"
+  else
+    monmaptool --create --clobber --fsid "$FSID" "$map" >/dev/null
+    while read -r name address; do
+      monmaptool --addv "$name" "[v2:$address:3300,v1:$address:6789]" "$map" >/dev/null
+    done <"$MONITORS"
+  fi
   ceph-mon --mkfs -i "$NAME" --fsid "$FSID" --monmap "$map" --keyring "$KEYRING" >&2
   chown -R ceph:ceph "$dir"
   rm -f "$map"
@@ -81,7 +84,7 @@ for kind in mds mgr mon; do
   systemctl disable "ceph-$kind.target" >&2 2>/dev/null || :
   rm -rf "/var/lib/ceph/$kind/ceph-$NAME"
 done
-rm -f "$claim" "$claim.lives"
+${TIDY_TARGETS}rm -f "$claim" "$claim.lives"
 rmdir /var/lib/spillway 2>/dev/null || :
 `;
 
@@ -91,15 +94,32 @@ if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ] && [ -e /va
 fi
 `;
 
+/**
+ * Who joins a living cluster begins with that one's map: by one of its own, a majority of newcomers would be a
+ * cluster by itself, and an empty one.
+ */
+const MAP = `
+map=$(mktemp)
+trap 'rm -f "$map"' EXIT
+ceph mon getmap -o "$map" >&2
+base64 "$map"
+`;
+
 /** Gives up its vote, where the others are enough to go on. */
 const LEAVE = `
-if ! ceph fs get "$FS" >/dev/null 2>&1; then exit 0; fi
-members=$(ceph mon dump 2>/dev/null | sed -n 's/^[0-9]*: .* mon\\.//p')
+is_fs "$FS" || exit 0
+map=$(ceph mon dump 2>/dev/null)
+members=$(printf '%s\\n' "$map" | sed -n 's/^[0-9]*: .* mon\\.//p')
 if ! printf '%s\\n' "$members" | grep -qxF "$NAME"; then exit 0; fi
-living=$(quorum_names | grep -cvxF "$NAME" || :)
+status=$(ceph quorum_status -f json)
+living=$(printf '%s' "$status" | tr -d '\\n' | quorum_names | grep -cvxF "$NAME" || :)
 needed=$((($(printf '%s\\n' "$members" | wc -l) - 1) / 2 + 1))
 if [ "$living" -lt "$needed" ]; then echo "short $living $needed"; exit 0; fi
 ceph mon remove "$NAME" >&2
+`;
+
+const DISMISS = `
+for kind in mgr mds; do ceph auth rm "$kind.$NAME" >&2; done
 `;
 
 const self = ({ fsid, name }: MonitorInputs) => ({ FSID: fsid, NAME: name });
@@ -117,7 +137,7 @@ export const monitor: ResourceType<MonitorInputs, Record<never, never>> = {
   },
 
   async create(context, inputs) {
-    await start(context, inputs);
+    await start(context, inputs, await livingMap(context, inputs));
     return { id: inputs.name, outputs: {} };
   },
 
@@ -138,41 +158,72 @@ export const monitor: ResourceType<MonitorInputs, Record<never, never>> = {
   },
 
   async delete(context, { inputs }) {
-    if (await mustLeave(context, inputs)) {
-      // Its store lives on; only one that is given up may be out of reach.
-      await orForget(context, { allowDataLoss: true }, () => leave(context, inputs));
-    }
-    const script = { name: `remove monitor ${inputs.name}`, text: REMOVE, values: self(inputs) };
-    await orGiveUp(context, () =>
-      onHost(inputs.connection, context, (session) => session.run(script, context)),
-    );
+    const { connection, name } = inputs;
+    // Its store lives on; only one that is given up may be out of reach.
+    const living = async (work: () => Promise<unknown>) => {
+      if (lives) await orForget(context, { allowDataLoss: true }, work);
+    };
+    const lives = await mustLeave(context, inputs);
+    await living(() => leave(context, inputs));
+    const script = { name: `remove monitor ${name}`, text: REMOVE, values: self(inputs) };
+    await orGiveUp(context, () => onHost(connection, context, (session) => session.run(script, context)));
+    await living(() => {
+      const question = { name: `dismiss the daemons of ${name}`, text: DISMISS, values: { NAME: name } };
+      return onCluster(withoutIt(inputs), context, question);
+    });
   },
 };
 
-/** Whether others go on without it. A host that does not answer may be one that they do without already. */
-async function mustLeave(context: Context, inputs: MonitorInputs): Promise<boolean> {
+/** The cluster as it is asked when this monitor leaves. */
+function withoutIt(inputs: MonitorInputs): ClusterInputs {
+  const { [inputs.name]: _, ...monitors } = inputs.monitors;
+  return { ...inputs, monitors };
+}
+
+/** Whether the store has come to life: one that has goes on without a monitor that leaves. */
+async function isAlive(
+  context: Context,
+  { monitors, fsid }: MonitorInputs,
+): Promise<{ alive: boolean; silent?: ConnectionError }> {
   const script = {
     name: "ask for the store's life",
     text: ASK_FOR_LIFE,
-    values: self(inputs),
+    values: { FSID: fsid },
     timeoutSeconds: 60,
   };
-  try {
-    const said = await onHost(inputs.connection, context, (session) => session.run(script, context));
-    return said.trim() === "lives";
-  } catch (error) {
-    if (!(error instanceof ConnectionError)) throw error;
-    return givesUp();
-  }
+  const answers = await Promise.all(
+    Object.values(monitors).map(async (connection) => {
+      try {
+        return await onHost(connection, context, (session) => session.run(script, context));
+      } catch (error) {
+        if (error instanceof ConnectionError) return error;
+        throw error;
+      }
+    }),
+  );
+  const alive = answers.some((answer) => typeof answer === "string" && answer.trim() === "lives");
+  return { alive, silent: answers.find((answer) => answer instanceof ConnectionError) };
+}
+
+/** A host that does not answer may be one that a living store does without already. */
+async function mustLeave(context: Context, inputs: MonitorInputs): Promise<boolean> {
+  const { alive, silent } = await isAlive(context, inputs);
+  if (!alive && silent && !givesUp()) throw silent;
+  return alive || silent !== undefined;
+}
+
+/** The living cluster's map of monitors, in base64; nothing for a store that begins. */
+async function livingMap(context: Context, inputs: MonitorInputs): Promise<string> {
+  const { alive, silent } = await isAlive(context, inputs);
+  if (alive) return onCluster(inputs, context, { name: "fetch the map of monitors", text: MAP });
+  if (silent) throw silent;
+  return "";
 }
 
 async function leave(context: Context, inputs: MonitorInputs): Promise<void> {
   const { name, store, fileSystem } = inputs;
-  const { [name]: _, ...others } = inputs.monitors;
   const question = { name: `take monitor ${name} out`, text: LEAVE, values: { FS: fileSystem, NAME: name } };
-  const [verdict, living, needed] = (
-    await onCluster({ ...inputs, monitors: others }, context, question)
-  ).split(" ");
+  const [verdict, living, needed] = (await onCluster(withoutIt(inputs), context, question)).split(" ");
   if (verdict !== "short") return;
   const found = `without ${name} only ${living} monitors would answer, and ${Number(needed)} have to`;
   refuse(`CephStore "${store}"`, [
@@ -180,15 +231,16 @@ async function leave(context: Context, inputs: MonitorInputs): Promise<void> {
   ]);
 }
 
-async function start(context: Context, inputs: MonitorInputs): Promise<void> {
+/** @param living the map of a cluster that it joins; one that has been a member needs none */
+async function start(context: Context, inputs: MonitorInputs, living = ""): Promise<void> {
   const { connection, name, addresses, keyring, managerKeyring, metadataKeyring } = inputs;
   context.progress(`${name}: starting a monitor`);
   const monitors = Object.entries(addresses).map(([each, address]) => `${each} ${address}\n`);
   const step = {
-    name: `ceph-monitor-${name}`,
+    name: `ceph-mon-${name}`,
     text: CREATE,
     values: self(inputs),
-    files: { MONITORS: monitors.join("") },
+    files: { MONITORS: monitors.join(""), LIVING: living },
     secretFiles: {
       KEYRING: keyring,
       MANAGER: managerKeyring,

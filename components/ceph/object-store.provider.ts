@@ -22,18 +22,19 @@ const pools = [
 
 const MAKE = `${POOL}
 for name in ${pools.join(" ")}; do
-  pool "$name" 8
+  pools "$name" 8
   ceph osd pool application enable "$name" rgw >&2
 done
 `;
 
 const LOOK = `
-if ceph osd pool ls | grep -qxF default.rgw.meta; then ceph osd pool get default.rgw.meta size; fi
+if is_pool default.rgw.meta; then ceph osd pool get default.rgw.meta size; fi
 `;
 
 const HOLDS = `
-if ceph osd pool ls | grep -qxF default.rgw.meta; then
-  timeout -k 5 120 radosgw-admin bucket list | tr -d '[]", \\n' | head -c 100
+if is_pool default.rgw.meta; then
+  buckets=$(timeout -k 5 120 radosgw-admin bucket list)
+  printf '%s' "$buckets" | tr -d '[]", \\n' | head -c 100
 fi
 `;
 
@@ -49,6 +50,7 @@ async function make(context: Context, inputs: ObjectStoreInputs): Promise<void> 
 /** The pools of a cluster's object gateways. */
 export const objectStore: ResourceType<ObjectStoreInputs, Record<never, never>> = {
   token: "spillway:ceph:ObjectStore",
+  words: ["allowDataLoss"],
   computed: [],
   unfinishedId: () => "objects",
   diff: (old, inputs) =>

@@ -18,23 +18,34 @@ export interface ObjectUserOutputs {
   secretKey: string;
 }
 
-/** The keys are the gateway's own choice: as arguments they would stand in a process list. */
-const MAKE = `
-admin() { timeout -k 5 120 radosgw-admin "$@"; }
-admin user info --uid "$NAME" 2>/dev/null || admin user create --uid "$NAME" --display-name "$NAME"
-`;
-
-const LOOK = `
-if known=$(timeout -k 5 120 radosgw-admin user info --uid "$NAME" 2>/dev/null); then printf '%s\\n' "$known"; fi
-`;
-
-const BUCKETS = `
-timeout -k 5 120 radosgw-admin bucket list --uid "$NAME" 2>/dev/null | tr -d '[]", \\n' | head -c 100 || :
-`;
-
-const REMOVE = `
+/* A list tells who is there: another error than "no such user" ends the script. */
+const ADMIN = `
 admin() { timeout -k 5 300 radosgw-admin "$@"; }
-if admin user info --uid "$NAME" >/dev/null 2>&1; then admin user rm --uid "$NAME" --purge-data >&2; fi
+is_user() {
+  is_pool default.rgw.meta || return 1
+  users=$(admin user list) || exit 1
+  printf '%s' "$users" | grep -qF "\\"$NAME\\""
+}
+`;
+
+/** The keys are the gateway's own choice: as arguments they would stand in a process list. */
+const MAKE = `${ADMIN}
+if is_user; then admin user info --uid "$NAME"; else admin user create --uid "$NAME" --display-name "$NAME"; fi
+`;
+
+const LOOK = `${ADMIN}
+if is_user; then admin user info --uid "$NAME"; fi
+`;
+
+const BUCKETS = `${ADMIN}
+if is_user; then
+  buckets=$(admin bucket list --uid "$NAME")
+  printf '%s' "$buckets" | tr -d '[]", \\n' | head -c 100
+fi
+`;
+
+const REMOVE = `${ADMIN}
+if is_user; then admin user rm --uid "$NAME" --purge-data >&2; fi
 `;
 
 interface User {

@@ -6,7 +6,7 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { osdDropIn } from "../render/ceph.ts";
 import { onHost } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, TIDY_TARGETS } from "./cluster.ts";
 import { LOOK_AT_DEVICE } from "./device.ts";
 
 export interface OsdInputs extends ClusterInputs {
@@ -33,20 +33,27 @@ export interface OsdOutputs {
 
 /* A note tells the device's next inspection whose the OSD on it is. */
 const CLAIM = `${LOOK_AT_DEVICE}
+wipe() {
+  if [ "$WIPE" != yes ]; then echo "$DEVICE holds something: $said" >&2; exit 3; fi
+  wipefs --all --force "$DEVICE" >/dev/null
+  dd if=/dev/zero of="$DEVICE" bs=1M count=10 conv=fsync status=none
+}
 said=$(look_at_device "$DEVICE")
 case $said in
   "block "*" osd $UUID") ;;
   "block "*" mounted" | "block "*" swap" | "block "*" held")
     echo "$DEVICE is in use: $said" >&2; exit 3 ;;
-  "block "*" osd "* | "block "*" data "*)
-    if [ "$WIPE" != yes ]; then echo "$DEVICE holds something: $said" >&2; exit 3; fi
-    wipefs --all --force "$DEVICE" >/dev/null
-    dd if=/dev/zero of="$DEVICE" bs=1M count=10 conv=fsync status=none ;;
+  "block "*" osd "*)
+    if [ -e "/var/lib/spillway/ceph-osds/\${said##* }" ]; then
+      echo "$DEVICE is the device of another OSD here already; name it by one path" >&2; exit 3
+    fi
+    wipe ;;
+  "block "*" data "*) wipe ;;
   "block "*) ;;
   *) echo "$DEVICE: $said" >&2; exit 3 ;;
 esac
 mkdir -p /var/lib/spillway/ceph-osds
-printf %s "$OWNER" >"/var/lib/spillway/ceph-osds/$UUID"
+printf '%s\\n' "$OWNER" "$DEVICE" >"/var/lib/spillway/ceph-osds/$UUID"
 `;
 
 /** The cluster gives the same number to the same UUID and key. */
@@ -77,21 +84,14 @@ if ! systemctl -q is-active "$unit"; then
 fi
 `;
 
-const AWAIT_UP = `
-turns=0
-until ceph osd dump | grep -q "^osd\\.$OSD up"; do
-  turns=$((turns + 1))
-  if [ "$turns" -gt 90 ]; then
-    echo "osd.$OSD is not up after three minutes; see \\\`journalctl -u ceph-osd@$OSD\\\` on its host, then run again" >&2
-    exit 1
-  fi
-  sleep 2
-done
+/** The number of the OSD with a UUID, whether it is up and whether it is in; nothing when the cluster has none. */
+const FIND = `
+dump=$(ceph osd dump)
+printf '%s\\n' "$dump" | sed -n "s/^osd\\.\\([0-9]*\\) *\\(up\\|down\\) *\\(in\\|out\\) .* $UUID\\$/\\1 \\2 \\3/p"
 `;
 
-/** The number of the OSD with a UUID, and whether it is up; nothing when the cluster has none. */
-const FIND = `
-ceph osd dump | sed -n "s/^osd\\.\\([0-9]*\\) \\(up\\|down\\) .* $UUID\\$/\\1 \\2/p"
+const TAKE_IN = `
+ceph osd in "osd.$OSD" >&2
 `;
 
 /*
@@ -99,21 +99,27 @@ ceph osd dump | sed -n "s/^osd\\.\\([0-9]*\\) \\(up\\|down\\) .* $UUID\\$/\\1 \\
  * of device figures is nobody's data.
  */
 const JUDGE = `
-pools=$(ceph osd pool ls | grep -vx -e device_health_metrics -e .mgr || :)
+# One after the other: two that leave at once would each count on the other.
+exec 9</etc/ceph/ceph.conf
+flock 9
+known=$(ceph osd pool ls)
+pools=$(printf '%s\\n' "$known" | grep -vx -e device_health_metrics -e .mgr || :)
 if [ -z "$pools" ]; then echo free; exit 0; fi
 size=0
 for pool in $pools; do
-  copies=$(ceph osd pool get "$pool" size | cut -d ' ' -f 2)
+  copies=$(ceph osd pool get "$pool" size)
+  copies=\${copies#size: }
   if [ "$copies" -gt "$size" ]; then size=$copies; fi
 done
-hosts=$(ceph osd tree up | awk -v self="osd.$OSD" '$3 == "host" { host = $4 } $4 ~ /^osd\\./ && $4 != self { print host }' | sort -u | wc -l)
+tree=$(ceph osd tree up in)
+hosts=$(printf '%s\\n' "$tree" | awk -v self="osd.$OSD" '$3 == "host" { host = $4 } $4 ~ /^osd\\./ && $4 != self { print host }' | sort -u | wc -l)
 if [ "$hosts" -lt "$size" ]; then echo "short $hosts $size"; exit 0; fi
+ceph osd out "osd.$OSD" >&2
 echo enough
 `;
 
-/** Empties the OSD: its objects are copied elsewhere, as long as that takes. */
+/** Waits until the objects of an OSD that is out are copied elsewhere, as long as that takes. */
 const EMPTY = `
-ceph osd out "osd.$OSD" >&2
 end=$(($(date +%s) + LIMIT))
 until ceph osd safe-to-destroy "osd.$OSD" >/dev/null 2>&1; do
   if [ "$(date +%s)" -ge "$end" ]; then
@@ -140,7 +146,7 @@ for dir in /var/lib/ceph/osd/ceph-*; do
   rm -rf "$dir" "/etc/systemd/system/$unit.service.d"
   systemctl daemon-reload
 done
-if [ ! -e "/var/lib/spillway/ceph-osds/$UUID" ]; then exit 0; fi
+${TIDY_TARGETS}if [ ! -e "/var/lib/spillway/ceph-osds/$UUID" ]; then exit 0; fi
 case $(look_at_device "$DEVICE") in "block "*" osd $UUID")
   dd if=/dev/zero of="$DEVICE" bs=1M count=10 conv=fsync status=none
   chown root:disk "$DEVICE" ;;
@@ -154,6 +160,7 @@ const nameOf = ({ host, device }: OsdInputs) => `OSD on ${device} of ${host}`;
 /** An OSD of a Ceph cluster: one device of a host. */
 export const osd: ResourceType<OsdInputs, OsdOutputs> = {
   token: "spillway:ceph:Osd",
+  words: ["allowDataLoss"],
   computed: ["osd"],
   unfinishedId: ({ uuid }) => uuid,
   diff: (old, inputs) =>
@@ -168,13 +175,19 @@ export const osd: ResourceType<OsdInputs, OsdOutputs> = {
 
   async read(context, old) {
     const found = await find(context, old.inputs, false);
-    // One that is down is the cluster's to tell, in its health: it may come back by itself.
-    return found === undefined ? undefined : { inputs: old.inputs, outputs: { osd: found.osd } };
+    if (found === undefined) return undefined;
+    // One that is down is the cluster's to tell, in its health: it may come back by itself. One that was on its
+    // way out is as changed by others: the next update takes it in again.
+    const inputs = found.up && found.out ? { ...old.inputs, key: "" } : old.inputs;
+    return { inputs, outputs: { osd: found.osd } };
   },
 
   async update(context, _old, inputs) {
     // The word was for what the device held when it came: another disk may have its path by now.
-    return { osd: await make(context, { ...inputs, wipe: false }) };
+    const osd = await make(context, { ...inputs, wipe: false });
+    const question = { name: `take osd.${osd} in`, text: TAKE_IN, values: { OSD: String(osd) } };
+    await onCluster(inputs, context, question);
+    return { osd };
   },
 
   async delete(context, { inputs }) {
@@ -225,9 +238,7 @@ async function make(context: Context, inputs: OsdInputs): Promise<number> {
     timeoutSeconds: 600,
   };
   await onHost(connection, context, (session) => session.step(step, context));
-  context.progress(`${host}: waiting until osd.${number} is up`);
-  const awaiting = { name: `await osd.${number}`, text: AWAIT_UP, values: { OSD: String(number) } };
-  await onCluster(inputs, context, { ...awaiting, timeoutSeconds: 400 });
+  // The store's file system waits until all of them are up.
   return number;
 }
 
@@ -235,25 +246,24 @@ async function find(
   context: Context,
   inputs: OsdInputs,
   change: boolean,
-): Promise<{ osd: number; up: boolean } | undefined> {
+): Promise<{ osd: number; up: boolean; out: boolean } | undefined> {
   const question = { name: `look for ${nameOf(inputs)}`, text: FIND, values: { UUID: inputs.uuid } };
-  const [number, state] = (await onCluster(inputs, context, question, change)).trim().split(" ");
-  return number ? { osd: Number(number), up: state === "up" } : undefined;
+  const [number, state, place] = (await onCluster(inputs, context, question, change)).trim().split(" ");
+  return number ? { osd: Number(number), up: state === "up", out: place === "out" } : undefined;
 }
 
-/** Takes an OSD out of the cluster; its data is elsewhere by then, or nobody minds. */
+/** Takes an OSD out of the cluster. What can be copied elsewhere is; the word counts where that cannot be. */
 async function leave(context: Context, inputs: OsdInputs, number: number): Promise<void> {
   const values = { OSD: String(number), HOST: inputs.host };
-  if (!inputs.allowDataLoss) {
-    const judgement = await onCluster(inputs, context, { name: "judge the loss", text: JUDGE, values });
-    const [verdict, hosts, copies] = judgement.trim().split(" ");
-    if (verdict === "short") refuse(`CephStore "${inputs.store}"`, [shortProblem(inputs, hosts!, copies!)]);
-    if (verdict === "enough") {
-      const limit = context.timeoutSeconds || 3600;
-      context.progress(`${inputs.host}: moving what osd.${number} holds elsewhere, for up to ${limit} s`);
-      const empty = { name: `empty osd.${number}`, text: EMPTY, values: { ...values, LIMIT: String(limit) } };
-      await onCluster(inputs, context, { ...empty, timeoutSeconds: limit + 120 });
-    }
+  const judgement = await onCluster(inputs, context, { name: "judge the loss", text: JUDGE, values });
+  const [verdict, hosts, copies] = judgement.trim().split(" ");
+  if (verdict === "short" && !inputs.allowDataLoss)
+    refuse(`CephStore "${inputs.store}"`, [shortProblem(inputs, hosts!, copies!)]);
+  if (verdict === "enough") {
+    const limit = context.timeoutSeconds || 3600;
+    context.progress(`${inputs.host}: moving what osd.${number} holds elsewhere, for up to ${limit} s`);
+    const empty = { name: `empty osd.${number}`, text: EMPTY, values: { ...values, LIMIT: String(limit) } };
+    await onCluster(inputs, context, { ...empty, timeoutSeconds: limit + 120 });
   }
   await onHost(inputs.connection, context, (session) =>
     session.run(

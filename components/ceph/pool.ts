@@ -1,19 +1,33 @@
 import { minSize } from "../render/ceph.ts";
 
 /**
- * Shell text. `pool NAME PLACEMENT_GROUPS` makes a pool with `$REPLICAS` copies, or sets them anew: it begins
- * with few placement groups, and Ceph's autoscaler makes more. `remove_pool NAME` is for one whose data may go.
+ * Shell text. `$ALSO` names a pool that others may have made, for as many copies. `pools NAME PLACEMENT_GROUPS ...` makes pools with `$REPLICAS` copies, or sets them anew: they
+ * begin with few placement groups, and Ceph's autoscaler makes more. `remove_pool NAME` is for one whose data
+ * may go.
  */
 export const POOL = `
-pool() {
-  ceph osd pool ls | grep -qxF "$1" || ceph osd pool create "$1" "$2" >&2
-  ceph osd pool set "$1" size "$REPLICAS" --yes-i-really-mean-it >&2
-  ceph osd pool set "$1" min_size "$MIN_SIZE" >&2
-  ceph osd pool set "$1" pg_autoscale_mode on >&2
+pools() {
+  # Running monitors read no file again.
+  if [ "$REPLICAS" = 1 ]; then ceph config set global mon_allow_pool_size_one true >&2; fi
+  names=$ALSO
+  while [ "$#" -gt 0 ]; do
+    # Of one that is there this changes nothing.
+    ceph osd pool create "$1" "$2" "$2" replicated --size "$REPLICAS" --autoscale_mode on >&2
+    names="$names $1"
+    shift 2
+  done
+  detail=$(ceph osd pool ls detail)
+  for pool in $names; do
+    case $(printf '%s\\n' "$detail" | grep -F " '$pool' ") in
+      "" | *" size $REPLICAS min_size $MIN_SIZE "*) continue ;;
+    esac
+    ceph osd pool set "$pool" size "$REPLICAS" --yes-i-really-mean-it >&2
+    ceph osd pool set "$pool" min_size "$MIN_SIZE" >&2
+  done
 }
 remove_pool() {
   turns=0
-  while ceph osd pool ls | grep -qxF "$1"; do
+  while is_pool "$1"; do
     # A monitor learns of a setting a moment later, and another removal may take it back meanwhile.
     ceph config set mon mon_allow_pool_delete true
     if ceph osd pool rm "$1" "$1" --yes-i-really-really-mean-it >&2; then break; fi
@@ -25,7 +39,8 @@ remove_pool() {
 `;
 
 /** What `pool` is told. */
-export const copies = (replicas: number) => ({
+export const copies = (replicas: number, also = "") => ({
+  ALSO: also,
   REPLICAS: String(replicas),
   MIN_SIZE: String(minSize(replicas)),
 });

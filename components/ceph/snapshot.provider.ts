@@ -24,7 +24,9 @@ export interface SubvolumeSnapshotOutputs {
 
 /** A client sees a snapshot of what is above its own top by another name, which only a look tells. */
 const SHOW = `
-if ! ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" >/dev/null 2>&1; then exit 0; fi
+is_fs "$FS" || exit 0
+info=$(ask fs subvolume snapshot info "$FS" "$VOLUME" "$NAME")
+if [ -z "$info" ]; then exit 0; fi
 place=$(mktemp -d -p /run)
 trap 'umount -l "$place" 2>/dev/null || :; rmdir "$place" 2>/dev/null || :' EXIT
 timeout -k 5 120 ceph-fuse --id admin --client_fs "$FS" -r "$DIRECTORY" "$place" >/dev/null
@@ -32,20 +34,26 @@ for each in "$place"/.snap/*; do
   seen=\${each##*/}
   if [ "\${seen#_}" != "$seen" ] && [ "\${seen%_*}" = "_$NAME" ]; then echo ".snap/$seen"; fi
 done
-ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" | sed -n 's/.*"created_at": "\\([^"]*\\)".*/\\1/p'
+printf '%s\\n' "$info" | sed -n 's/.*"created_at": "\\([^"]*\\)".*/\\1/p'
 `;
 
 const TAKE = `
-if ! ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" >/dev/null 2>&1; then
+known=$(ask fs subvolume snapshot info "$FS" "$VOLUME" "$NAME")
+if [ -z "$known" ]; then
   ceph fs subvolume snapshot create "$FS" "$VOLUME" "$NAME" >&2
 fi
 ${SHOW}
 `;
 
 const REMOVE = `
-if ceph fs subvolume snapshot info "$FS" "$VOLUME" "$NAME" >/dev/null 2>&1; then
-  ceph fs subvolume snapshot rm "$FS" "$VOLUME" "$NAME" >&2
-fi
+is_fs "$FS" || exit 0
+known=$(ask fs subvolume snapshot info "$FS" "$VOLUME" "$NAME")
+if [ -n "$known" ]; then ceph fs subvolume snapshot rm "$FS" "$VOLUME" "$NAME" >&2; fi
+`;
+
+const IS_THERE = `
+is_fs "$FS" || exit 0
+ask fs subvolume snapshot info "$FS" "$VOLUME" "$NAME"
 `;
 
 const valuesOf = ({ fileSystem, volume, directory, name }: SubvolumeSnapshotInputs) => ({
@@ -92,6 +100,8 @@ export const subvolumeSnapshot: ResourceType<SubvolumeSnapshotInputs, SubvolumeS
 
 async function remove(context: Context, inputs: SubvolumeSnapshotInputs): Promise<void> {
   const { store, volume, name, allowDataLoss } = inputs;
+  const look = { name: `look for the snapshot ${name}`, text: IS_THERE, values: valuesOf(inputs) };
+  if ((await onCluster(inputs, context, look)).trim() === "") return;
   if (!allowDataLoss) {
     const found = `the volume "${volume}" as it was then is nowhere else`;
     refuse(`CephStore "${store}", snapshot "${name}"`, [dataLossProblem(found)]);

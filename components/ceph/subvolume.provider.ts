@@ -25,23 +25,23 @@ export interface SubvolumeOutputs {
 
 /* A mkdir and a quota would need a mount; the manager's volumes module makes both. */
 const MAKE = `
-if ! ceph fs subvolume info "$FS" "$NAME" >/dev/null 2>&1; then
-  ceph fs subvolume create "$FS" "$NAME" --mode 0777 --namespace-isolated >&2
+known=$(ask fs subvolume info "$FS" "$NAME")
+if [ -n "$known" ]; then
+  ceph fs subvolume resize "$FS" "$NAME" "$SIZE" $SHRINK >&2
+else
+  size=
+  if [ "$SIZE" != inf ]; then size="--size $SIZE"; fi
+  ceph fs subvolume create "$FS" "$NAME" $size --mode 0777 --namespace-isolated >&2
 fi
-ceph fs subvolume resize "$FS" "$NAME" "$SIZE" $SHRINK >&2
-ceph fs subvolume info "$FS" "$NAME"
+info=$(ceph fs subvolume info "$FS" "$NAME")
+place=$(printf '%s\\n' "$info" | sed -n 's/^ *"path": "\\(.*\\)",*$/\\1/p')
+# A keyring's caps name the directory, which the cluster has chosen.
+sed "s|@DIRECTORY@|$place|" "$KEYRING" | ceph auth import -i - >&2
+printf '%s\\n' "$info"
 `;
 
 const LOOK = `
-if ceph fs get "$FS" >/dev/null 2>&1; then
-  if found=$(ceph fs subvolume info "$FS" "$NAME" 2>&1); then printf '%s\\n' "$found"
-  else case $found in *ENOENT*) ;; *) printf '%s\\n' "$found" >&2; exit 1 ;; esac
-  fi
-fi
-`;
-
-const IMPORT = `
-ceph auth import -i "$KEYRING" >&2
+if is_fs "$FS"; then ask fs subvolume info "$FS" "$NAME"; fi
 `;
 
 /** Entries at the top of the directory: a look by a mount, since the sums of a directory lag behind. */
@@ -49,11 +49,15 @@ const COUNT = `
 place=$(mktemp -d -p /run)
 trap 'umount -l "$place" 2>/dev/null || :; rmdir "$place" 2>/dev/null || :' EXIT
 timeout -k 5 120 ceph-fuse --id admin --client_fs "$FS" -r "$DIRECTORY" "$place" >/dev/null
-find "$place" -mindepth 1 -maxdepth 1 | head -n 1000 | wc -l
+entries=$(find "$place" -mindepth 1 -maxdepth 1 -printf .)
+printf '%s' "$entries" | wc -c
 `;
 
 const REMOVE = `
-if ceph fs subvolume info "$FS" "$NAME" >/dev/null 2>&1; then ceph fs subvolume rm "$FS" "$NAME" >&2; fi
+if is_fs "$FS"; then
+  known=$(ask fs subvolume info "$FS" "$NAME")
+  if [ -n "$known" ]; then ceph fs subvolume rm "$FS" "$NAME" >&2; fi
+fi
 ceph auth rm "$CLIENT" >&2
 `;
 
@@ -68,6 +72,12 @@ const self = ({ fileSystem, name }: SubvolumeInputs) => ({ FS: fileSystem, NAME:
 
 async function make(context: Context, inputs: SubvolumeInputs): Promise<SubvolumeOutputs> {
   const { fileSystem, name, capacity, client, key, allowDataLoss } = inputs;
+  const caps = {
+    mon: "allow r",
+    // `s` lets it make snapshots below.
+    mds: `allow rws fsname=${fileSystem} path=@DIRECTORY@`,
+    osd: `allow rw pool=${fileSystem}-data namespace=fsvolumens_${name}`,
+  };
   const printed = await onCluster(inputs, context, {
     name: `make the volume ${name}`,
     text: MAKE,
@@ -76,20 +86,9 @@ async function make(context: Context, inputs: SubvolumeInputs): Promise<Subvolum
       SIZE: capacity === undefined ? "inf" : String(capacity),
       SHRINK: allowDataLoss ? "" : "--no_shrink",
     },
-  });
-  const { path, pool_namespace: namespace, data_pool: pool } = parsed<Info>(printed);
-  const caps = {
-    mon: "allow r",
-    // `s` lets it make snapshots below.
-    mds: `allow rws fsname=${fileSystem} path=${path}`,
-    osd: `allow rw pool=${pool} namespace=${namespace}`,
-  };
-  await onCluster(inputs, context, {
-    name: `admit ${client}`,
-    text: IMPORT,
     secretFiles: { KEYRING: cephKeyring([{ name: client, key, caps }]) },
   });
-  return { directory: path };
+  return { directory: parsed<Info>(printed).path };
 }
 
 async function look(context: Context, inputs: SubvolumeInputs, change: boolean): Promise<Info | undefined> {
@@ -101,6 +100,7 @@ async function look(context: Context, inputs: SubvolumeInputs, change: boolean):
 /** A directory of a store's file system with a quota, objects of its own and a client that sees no other. */
 export const subvolume: ResourceType<SubvolumeInputs, SubvolumeOutputs> = {
   token: "spillway:ceph:Subvolume",
+  words: ["allowDataLoss"],
   computed: ["directory"],
   unfinishedId: ({ name }) => name,
   diff: (old, inputs) =>

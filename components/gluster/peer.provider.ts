@@ -67,7 +67,7 @@ async function ensurePool(context: Context, inputs: PeerInputs): Promise<void> {
   refuseForeign(inputs, self);
   const leader = live.find(({ peers }) => peers.length > 0) ?? self;
   const others = live.filter(({ host }) => host !== leader.host);
-  if (others.length === 0) return;
+  if (others.length === 0 || isWhole(live)) return;
   context.progress(`${inputs.host}: joining the trusted pool`);
   // Probing a peer that is there already can time out while another joins.
   const isMissing = ({ name }: LiveMember) => !leader.peers.includes(name);
@@ -77,6 +77,10 @@ async function ensurePool(context: Context, inputs: PeerInputs): Promise<void> {
   const back = (await liveMembers(inputs.members, context)).find(({ host }) => host === others[0]!.host);
   if (back && !back.peers.includes(leader.name)) await probe(context, back, [leader]);
 }
+
+/** Whether all of them know and hear each other by name: one forms the pool for all. */
+const isWhole = (live: LiveMember[]): boolean =>
+  live.every((one) => live.every(({ name }) => name === one.name || one.connected.includes(name)));
 
 async function probe(
   context: Context,

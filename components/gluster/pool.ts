@@ -44,11 +44,11 @@ g() {
 }
 ${PEERS}`;
 
-/** Prints the names of the peers that glusterd knows, itself left out. */
+/** Prints the names of the peers that glusterd knows, itself left out, and whether it hears them. */
 const LOOK = `${PEERS}
 if systemctl -q is-active glusterd && said=$(peers); then
   echo live
-  printf '%s\\n' "$said" | sed -n 's/ .*//p'
+  printf '%s\\n' "$said"
 else echo silent
 fi
 `;
@@ -57,6 +57,8 @@ fi
 export interface LiveMember extends Member {
   host: string;
   peers: string[];
+  /** Those of them that it hears. */
+  connected: string[];
 }
 
 /** The members whose glusterd answers, by name of the host. */
@@ -70,8 +72,11 @@ export async function liveMembers(members: Members, context: Context): Promise<L
         if (error instanceof ConnectionError) return "silent";
         throw error;
       });
-      const [state, ...peers] = printed.trim().split("\n");
-      return state === "live" ? [{ ...member, host, peers }] : [];
+      const [state, ...lines] = printed.trim().split("\n");
+      const known = lines.filter((line) => line !== "").map((line) => line.split(" "));
+      const peers = known.map(([name]) => name!);
+      const connected = known.flatMap(([name, how]) => (how === "connected" ? [name!] : []));
+      return state === "live" ? [{ ...member, host, peers, connected }] : [];
     }),
   );
   return answers.flat();

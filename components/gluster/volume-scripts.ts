@@ -53,11 +53,12 @@ safe_without() {
   done
 }
 set_options() {
+  set --
+  known=$(info)
   while IFS='=' read -r key value <&3; do
-    if [ "$(gluster --mode=script volume get "$VOLUME" "$key" 2>/dev/null | awk -v key="$key" '$1 == key { print $2 }')" != "$value" ]; then
-      g volume set "$VOLUME" "$key" "$value" >&2
-    fi
+    if ! printf '%s\\n' "$known" | grep -qxF "$key: $value"; then set -- "$@" "$key" "$value"; fi
   done 3<"$OPTIONS"
+  if [ "$#" -gt 0 ]; then g volume set "$VOLUME" "$@" >&2; fi
 }
 if ! info >/dev/null; then
   # No word of FORCE when it is empty.

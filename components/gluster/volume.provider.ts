@@ -161,6 +161,7 @@ async function clear(context: Context, connection: Connection, brick: Brick): Pr
 /** A replicated volume of a trusted pool. */
 export const glusterVolume: ResourceType<GlusterVolumeInputs, Record<never, never>> = {
   token: "spillway:gluster:Volume",
+  words: ["allowDataLoss"],
   computed: [],
   unfinishedId: ({ volume }) => volume,
   diff: (old, inputs) =>
@@ -211,10 +212,11 @@ export const glusterVolume: ResourceType<GlusterVolumeInputs, Record<never, neve
 
   async update(context, old, inputs) {
     refuseLayout(old.inputs, inputs);
-    await foresee(context, inputs, newBricks(old.inputs, inputs));
     const lost = inputs.bricks.filter((brick) =>
       old.inputs.bricks.some(({ host, path }) => host === brick.host && path === LOST),
     );
+    // A disk that is only not mounted looks like a lost brick, on the disk of the root file system.
+    await foresee(context, inputs, [...newBricks(old.inputs, inputs), ...lost]);
     await ensure(context, inputs, lost);
     for (const brick of old.inputs.bricks) {
       const stays = inputs.bricks.some(({ host, path }) => host === brick.host && path === brick.path);

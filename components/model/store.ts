@@ -54,9 +54,15 @@ export function volumeProblems(
     ...(taken.has(name)
       ? [{ path: "name", found: `the store has a volume ${quote(name)} already`, remedy: "choose another" }]
       : []),
-    ...(capacityGiB === undefined || (Number.isFinite(capacityGiB) && capacityGiB > 0)
+    ...(capacityGiB === undefined || (capacityGiB >= 2 ** -10 && capacityGiB <= 2 ** 23)
       ? []
-      : [{ path: "capacityGiB", found: String(capacityGiB), remedy: "give a number of GiB above 0" }]),
+      : [
+          {
+            path: "capacityGiB",
+            found: String(capacityGiB),
+            remedy: `give a number of GiB from ${2 ** -10} (1 MiB) to ${2 ** 23}`,
+          },
+        ]),
   ];
 }
 

@@ -84,9 +84,8 @@ export class CephStore extends Store {
     const states = this.#states(admin, looks);
     const daemons = this.#entities();
     const monitors = this.#monitors(admin, daemons, states);
-    const known = this.#admitted(daemons, monitors);
-    const osds = this.#osds([...known, ...monitors, ...Object.values(states)]);
-    this.#fileSystem = this.#newFileSystem([...osds, ...known, ...monitors]);
+    const osds = this.#osds([...monitors, ...Object.values(states)]);
+    this.#fileSystem = this.#newFileSystem(daemons, [...osds, ...monitors]);
     this.health = this.#fileSystem.health;
     this.capacity = this.#fileSystem.capacity;
     this.registerOutputs({ health: this.health, capacity: this.capacity });
@@ -213,7 +212,12 @@ export class CephStore extends Store {
     });
     return new Devices(
       `${this.storeName}-devices`,
-      { store: this.storeName, owner: holder(this.storeName, "osds"), hosts: Object.fromEntries(hosts) },
+      {
+        store: this.storeName,
+        owner: holder(this.storeName, "osds"),
+        monitors: this.monitorAddresses,
+        hosts: Object.fromEntries(hosts),
+      },
       { parent: this },
     );
   }
@@ -239,9 +243,9 @@ export class CephStore extends Store {
   }
 
   #configuration(): pulumi.Output<string> {
-    const { site, monitors, osds, replicas = 3, osdMemoryMiB = 4096 } = this.#args;
+    const { site, monitors, osds, replicas = 3 } = this.#args;
     const container = [...monitors, ...Object.keys(osds)].some((host) => site.hosts[host]!.container);
-    const settings = { network: site.range, replicas, osdMemoryMiB, container };
+    const settings = { network: site.range, replicas, container };
     return this.fsid.apply((fsid) => cephConfig({ fsid, monitors: this.monitorAddresses, ...settings }));
   }
 
@@ -282,18 +286,6 @@ export class CephStore extends Store {
     return Object.fromEntries(entries);
   }
 
-  /** Those that a young cluster is born with it knows already; of later ones it has to be told. */
-  #admitted(daemons: Record<string, Daemons>, dependsOn: pulumi.Resource[]): Client[] {
-    return Object.entries(daemons).flatMap(([host, pair]) =>
-      Object.entries(pair).map(([kind, one]) => {
-        const { name, key } = one;
-        const caps = CAPS[kind as keyof Daemons];
-        const inputs = { ...this.cluster(), name, key: pulumi.secret(key), caps };
-        return new Client(`${this.storeName}-${host}-${kind}`, inputs, { parent: this, dependsOn });
-      }),
-    );
-  }
-
   #osds(dependsOn: pulumi.Resource[]): Osd[] {
     const { site, allowDataLoss = false } = this.#args;
     return devicesOf(this.#args).map(({ host, device, wipe }) => {
@@ -320,10 +312,13 @@ export class CephStore extends Store {
     );
   }
 
-  #newFileSystem(dependsOn: pulumi.Resource[]): FileSystem {
-    const { replicas = 3, allowDataLoss = false } = this.#args;
+  #newFileSystem(entities: Record<string, Daemons>, dependsOn: pulumi.Resource[]): FileSystem {
+    const { replicas = 3, osdMemoryMiB = 4096, allowDataLoss = false } = this.#args;
     const osds = devicesOf(this.#args).map(({ host, device }) => this.#osdUuid(host, device));
-    const inputs = { ...this.cluster(), name: this.storeName, replicas, osds, allowDataLoss };
+    const all = Object.values(entities).flatMap(({ manager, metadata }) => [manager, metadata]);
+    const daemons = pulumi.secret(pulumi.all(all).apply(cephKeyring));
+    const settings = { replicas, osds, osdMemoryMiB, daemons, allowDataLoss };
+    const inputs = { ...this.cluster(), name: this.storeName, ...settings };
     return new FileSystem(`${this.storeName}-filesystem`, inputs, { parent: this, dependsOn });
   }
 }

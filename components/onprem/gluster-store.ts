@@ -175,7 +175,7 @@ export class GlusterStore extends Store {
     );
   }
 
-  /** One after the other: two hosts that look for the pool at once would make two. */
+  /** The first makes the pool for all: two that look for it at once would make two. */
   #peers(states: HostState[]): Peer[] {
     const peers: Peer[] = [];
     for (const host of this.#hosts()) {
@@ -185,8 +185,7 @@ export class GlusterStore extends Store {
         members: this.#members(),
         of: `GlusterStore "${this.storeName}"`,
       };
-      const previous = peers.at(-1);
-      const dependsOn = [...states, ...(previous ? [previous] : [])];
+      const dependsOn = [...states, ...peers.slice(0, 1)];
       peers.push(new Peer(`${this.storeName}-${host}-peer`, inputs, { parent: this, dependsOn }));
     }
     return peers;

@@ -158,7 +158,8 @@ export function restoreProblems(name: string, args: RestoreArgs): Problem[] {
   const volumes = { volume, ...(to.volume ? { [`${at}.volume`]: to.volume } : {}) };
   return [
     ...operationProblems(name, host, volumes),
-    ...(backup ? directoryProblems(backup, host) : targetProblems("repository", to, volume, host)),
+    ...targetProblems(at, to, volume, host),
+    ...(backup ? directoryProblems(backup, host) : []),
     ...(backup ? [] : secretProblems("password", (args as { password?: pulumi.Input<string> }).password)),
     ...snapshotProblems(args.snapshotId, backup !== undefined),
   ];

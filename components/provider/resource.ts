@@ -54,6 +54,8 @@ export interface ResourceType<I extends object, O extends object> {
   diff?(old: Existing<I, O>, inputs: I): Difference;
   /** Input paths (first name) that force a replacement in the default diff. @default none */
   replaceOn?: readonly (keyof I & string)[];
+  /** Inputs that allow something later: an update of these alone does no work, so that it never fails. @default none */
+  words?: readonly (keyof I & string)[];
   /** Looks before a create when all inputs are known; throws what would fail. @default nothing */
   preview?(context: Context, inputs: I): Promise<void>;
   /** Outputs that an update makes anew: unknown in its preview. @default none */

@@ -4,7 +4,7 @@ import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { describe, messageOf } from "../model/problem.ts";
 import { differenceOf, firstName } from "./difference.ts";
 import { type Message, type Methods, ProviderProtocol } from "./protocol.ts";
-import type { Context, Existing, ResourceType } from "./resource.ts";
+import type { Context, Difference, Existing, ResourceType } from "./resource.ts";
 import { checked, configured, differs, Kept } from "./responses.ts";
 import { fromStruct, toStruct, UNKNOWN, unknownNames } from "./wire.ts";
 
@@ -73,8 +73,7 @@ export class PluginServer extends ProviderProtocol {
     const type = this.#type(request.getUrn());
     const old = existing(request.getId(), request.getOldInputs(), request.getOlds());
     const inputs = fromStruct(request.getNews(), { unknown: "keep" });
-    const difference =
-      type.diff?.(old, inputs) ?? differenceOf(old.inputs, inputs, { replaceOn: type.replaceOn });
+    const difference = differenceBetween(type, old, inputs);
     if (!type.update) difference.replace = difference.paths;
     const { replace = [], deleteBeforeReplace = true } = difference;
     // A refresh makes the engine forget that a create failed; the mark in the state does not.
@@ -140,16 +139,16 @@ export class PluginServer extends ProviderProtocol {
         const context = this.#context(request.getUrn(), true);
         const inputs = fromStruct(request.getNews(), { unknown: "drop" });
         if (isUnfinished(old)) await type.preview?.(context, inputs);
-        else await type.previewUpdate?.(context, old, inputs);
+        else if (!areWordsAlone(type, old, inputs)) await type.previewUpdate?.(context, old, inputs);
       }
       response.setProperties(this.#previewUpdate(type, old, request.getNews()));
       return response;
     }
     const inputs = fromStruct(request.getNews(), { unknown: "drop" });
     const context = this.#context(request.getUrn(), false, request.getTimeout());
-    const outputs = isUnfinished(old)
-      ? (await this.#finish(type, context, inputs)).outputs
-      : await type.update!(context, old, inputs);
+    const update = () =>
+      areWordsAlone(type, old, inputs) ? old.outputs : type.update!(context, old, inputs);
+    const outputs = isUnfinished(old) ? (await this.#finish(type, context, inputs)).outputs : await update();
     response.setProperties(toStruct({ ...inputs, ...outputs }, type.secret));
     return response;
   }
@@ -167,6 +166,18 @@ export class PluginServer extends ProviderProtocol {
     await type.delete(this.#context(request.getUrn(), false, request.getTimeout()), old);
     return new empty.Empty();
   }
+}
+
+function differenceBetween(type: Type, old: Existing<object, object>, inputs: object): Difference {
+  return type.diff?.(old, inputs) ?? differenceOf(old.inputs, inputs, { replaceOn: type.replaceOn });
+}
+
+function areWordsAlone(type: Type, old: Existing<object, object>, inputs: object): boolean {
+  const before = Object.entries(old.inputs).filter(([name]) =>
+    (type.words as readonly string[] | undefined)?.includes(name),
+  );
+  if (before.length === 0) return false;
+  return differenceBetween(type, old, { ...inputs, ...Object.fromEntries(before) }).paths.length === 0;
 }
 
 const isUnfinished = (old: Existing<object, object>): boolean => UNFINISHED in old.outputs;

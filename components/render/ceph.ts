@@ -17,8 +17,6 @@ export interface CephSettings {
   network: string;
   /** Copies of each object, and with how many it still takes writes. */
   replicas: number;
-  /** MiB that an OSD tries to keep to. */
-  osdMemoryMiB: number;
   /** The hosts are containers: their disk is that of a whole machine. */
   container: boolean;
 }
@@ -43,7 +41,7 @@ export const minSize = (replicas: number): number => (replicas > 2 ? replicas - 
 
 /** ceph.conf of the cluster's own hosts. */
 export function cephConfig(settings: CephSettings): string {
-  const { network, replicas, osdMemoryMiB, container } = settings;
+  const { network, replicas, container } = settings;
   return [
     ...globalLines(settings),
     `public network = ${network}`,
@@ -60,9 +58,6 @@ export function cephConfig(settings: CephSettings): string {
     // Clients older than 2021 guess the id of another's session.
     "auth allow insecure global id reclaim = false",
     ...(container ? ["mon data avail warn = 2", "mon data avail crit = 1"] : []),
-    "",
-    "[osd]",
-    `osd memory target = ${osdMemoryMiB * 2 ** 20}`,
     "",
   ].join("\n");
 }

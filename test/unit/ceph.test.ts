@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { deviceProblems } from "../../components/ceph/device.ts";
+import { monitorChanges } from "../../components/ceph/devices.provider.ts";
 import { outputsOf } from "../../components/ceph/filesystem.provider.ts";
 import { type CephObjectGatewayArgs, gatewayProblems } from "../../components/onprem/ceph-gateway.ts";
 import { blockPoolProblems, cephStoreProblems } from "../../components/onprem/ceph-problems.ts";
@@ -70,7 +71,9 @@ describe("what is made in a Ceph store", () => {
 describe("a device", () => {
   const size = 5 * 2 ** 30;
   const problems = (said: string, wipe = false) =>
-    deviceProblems({ host: "s1", device: "/dev/sdb", wipe, said, ours: ["u1"] }).map(({ found }) => found);
+    deviceProblems({ host: "s1", device: "/dev/sdb", wipe, said, ours: { u1: "/dev/sdb" } }).map(
+      ({ found }) => found,
+    );
 
   test.each<[string, string]>([
     ["missing", "/dev/sdb is not there"],
@@ -91,10 +94,37 @@ describe("a device", () => {
     expect(problems(`block ${size} osd u2`, true)).toEqual([]);
   });
 
+  test("that an OSD of this store has by another path is refused, whatever may be wiped", () => {
+    const said = `block ${size} osd u1`;
+    const found = deviceProblems({
+      host: "s1",
+      device: "/dev/sdc",
+      wipe: true,
+      said,
+      ours: { u1: "/dev/sdb" },
+    });
+    expect(found.map((problem) => problem.found)).toEqual([
+      "/dev/sdc is the device that the store has as /dev/sdb",
+    ]);
+  });
+
   test("that is blank, or this store's already, is taken", () => {
     expect(problems(`block ${size}`)).toEqual([]);
     expect(problems(`block ${size} osd u1`)).toEqual([]);
   });
+});
+
+test("monitors come and go, but not all at once, and none moves", () => {
+  const found = (before: string, after: string) => {
+    const addresses = (names: string) => Object.fromEntries(names.split(" ").map((each) => each.split("=")));
+    return monitorChanges(addresses(before), addresses(after)).map((problem) => problem.found);
+  };
+  expect(found("a=1", "a=1 b=2 c=3")).toEqual([]);
+  expect(found("a=1 b=2 c=3", "c=3 d=4 e=5")).toEqual([]);
+  expect(found("a=1 b=2 c=3", "d=4 e=5 f=6")).toEqual([
+    "none of a, b, c stays, and the new ones have nobody to join",
+  ]);
+  expect(found("a=1 b=2 c=3", "a=1 b=4 c=3")).toEqual(["the address of b was 2 and shall be 4"]);
 });
 
 describe("what is rendered for Ceph", () => {
@@ -132,7 +162,6 @@ describe("what is rendered for Ceph", () => {
         monitors: { s1: "10.0.0.1" },
         network: "10.0.0.0/24",
         replicas,
-        osdMemoryMiB: 4096,
         container: false,
       });
     expect(config(1)).toContain("mon allow pool size one = true");

@@ -101,7 +101,6 @@ const rendered: Record<string, string> = {
     ...ceph,
     network: "10.0.0.0/24",
     replicas: 3,
-    osdMemoryMiB: 4096,
     container: false,
   }),
   "ceph-client.conf": cephClientConfig(ceph, {

@@ -76,6 +76,8 @@ test("a volume's arguments are judged all at once", () => {
   const found = (name: string, args: object, taken: string[] = []) =>
     volumeProblems("scratch", name, args, new Set(taken)).map(({ path }) => path);
   expect(found("Data", { capacityGiB: 0 })).toEqual(["name", "capacityGiB"]);
+  for (const capacityGiB of [1e-10, 1e15, Number.NaN])
+    expect(found("data", { capacityGiB })).toEqual(["capacityGiB"]);
   expect(found("data", {}, ["data"])).toEqual(["name"]);
   expect(found("a".repeat(32), { capacityGiB: 1.5 })).toEqual([]);
   expect(found("a".repeat(33), {})).toEqual(["name"]);
