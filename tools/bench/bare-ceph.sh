@@ -1,6 +1,6 @@
 #!/bin/bash
-# What a person without Spillway would run on hosts that have Ceph's packages: Ceph's own commands over ssh,
-# hosts in parallel.
+# What a person without Spillway would run on hosts that have Ceph's packages to the same end: Ceph's own
+# commands over ssh, hosts in parallel.
 #   bare-ceph.sh FOLDER up|down
 # FOLDER has: ssh_config; hosts, a line NAME ADDRESS for each. Each host has a monitor, a manager, a metadata
 # server and an OSD on /dev/sdb; the first two mount a volume at /srv/data.
@@ -39,8 +39,6 @@ osd pool default min size = 2
 auth allow insecure global id reclaim = false
 mon data avail warn = 2
 mon data avail crit = 1
-[osd]
-osd memory target = 939524096
 CONF
 wait "$opening"
 
@@ -105,6 +103,8 @@ on "$first" 'sh -se' -- "${#names[@]}" >work/client.tar <<'VOLUME'
 count=$1
 ceph osd pool create shared-metadata 8 2>/dev/null; ceph osd pool create shared-data 16 2>/dev/null
 ceph fs new shared shared-metadata shared-data 2>/dev/null
+ceph fs set shared allow_standby_replay true 2>/dev/null
+ceph config set osd osd_memory_target 939524096
 ready() {
   ceph mds stat | grep -q 'shared:.*up:active' && ceph mgr stat | grep -q '"available": true' &&
     ceph osd stat | grep -q "$count up" && ceph fs subvolume ls shared >/dev/null 2>&1 && ceph health | grep -q ^HEALTH_OK

@@ -32,10 +32,11 @@ export function child(argv: readonly string[], { cwd, env, input = "" }: ChildOp
   });
   process_.stdin.on("error", () => {});
   process_.stdin.end(input);
-  later(async () => {
+  later(() => {
     if (ended || process_.pid === undefined) return;
+    // Not waited for: an ssh that left the group may hold the pipes open.
+    end.catch(() => {});
     process.kill(-process_.pid, "SIGKILL");
-    await end.catch(() => {});
   });
   return end;
 }

@@ -5,20 +5,20 @@ import { fileURLToPath } from "node:url";
 import * as control from "../../components/lab/control.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import type { Stack } from "../../test/lab/stack.ts";
+import { storePackages } from "../../test/lab/store-packages.ts";
 import { underWriter } from "../../test/lab/writer.ts";
 import { child } from "./child.ts";
 import { writeSshConfig } from "./lab.ts";
 import { type Measure, said, seconds } from "./measure.ts";
 import { rounds } from "./options.ts";
 import { benchStack, mustEnd, pulumi, UP } from "./stack.ts";
+import { tidy } from "./tidy.ts";
 
 const hosts = ["s1", "s2", "s3"];
 
 /** A kind of store, in a program and in shell. */
 interface Kind {
   name: string;
-  /** Debian packages, on the hosts before anything is measured. */
-  packages: string[];
   /** Program text that makes `store`. */
   store: string;
   /** What it makes, for the table. */
@@ -31,7 +31,6 @@ interface Kind {
 const kinds: Kind[] = [
   {
     name: "ceph",
-    packages: ["ceph-mon", "ceph-mgr", "ceph-mds", "ceph-osd", "ceph-fuse"],
     store: `const osds = Object.fromEntries(hosts.map((host) => [host, ["/dev/sdb"]]));
 const store = new CephStore("shared", { site, monitors: hosts, osds, osdMemoryMiB: 896, allowDataLoss: true });`,
     what: "up of a CephStore (3 monitors, 3 OSDs), a volume on 2 hosts",
@@ -40,7 +39,6 @@ const store = new CephStore("shared", { site, monitors: hosts, osds, osdMemoryMi
   },
   {
     name: "gluster",
-    packages: ["glusterfs-server", "glusterfs-client"],
     store: `const bricks = Object.fromEntries(hosts.map((host) => [host, "/srv/disk/bricks"]));
 const store = new GlusterStore("shared", { site, bricks, allowDataLoss: true });`,
     what: "up of a GlusterStore (replica 3), a volume on 2 hosts",
@@ -51,17 +49,14 @@ const store = new GlusterStore("shared", { site, bricks, allowDataLoss: true });
   },
 ];
 
-const program = (lab: string, { packages, store }: Kind) => `
+const program = (lab: string, { store }: Kind) => `
 import * as pulumi from "@pulumi/pulumi";
 import { CephStore, GlusterStore, Site, VolumeMount } from "spillway/lab";
-import { HostState } from "spillway/ssh";
 const hosts = ${JSON.stringify(hosts)};
 const disks = Object.fromEntries(hosts.map((host) => [host, { sdb: 6 }]));
-const site = new Site("${lab}", { hosts, nat: true, disks, diskBinds: ["/srv/disk"] });
+const packages = ${JSON.stringify(storePackages)};
+const site = new Site("${lab}", { hosts, packages, disks, diskBinds: ["/srv/disk"] });
 export const connections = pulumi.secret(pulumi.all(hosts.map((host) => site.connection(host))));
-const ready = hosts.map((host) => new HostState(host, {
-  connection: site.connection(host), name: "packages", packages: ${JSON.stringify(packages)},
-}));
 if (process.env.STORE) make();
 function make() {
   ${store}
@@ -76,7 +71,10 @@ function make() {
  */
 export async function stores(): Promise<Measure[]> {
   const measures: Measure[] = [];
-  for (const kind of kinds) measures.push(...(await storeOf(kind)));
+  for (const kind of kinds) {
+    measures.push(...(await storeOf(kind)));
+    await tidy();
+  }
   return measures;
 }
 
