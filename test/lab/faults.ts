@@ -6,6 +6,7 @@ import * as control from "../../components/lab/control.ts";
 import { hostDirectory } from "../../components/lab/names.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import { type Ended, type Running, Stack } from "./stack.ts";
+import { storePackages } from "./store-packages.ts";
 
 /** What of the platform is there: bare hosts, a registry, a cluster with its registry; or a store with a mounted volume. */
 export type Extent = "hosts" | "registry" | "cluster" | "store";
@@ -78,18 +79,21 @@ systemctl reload ssh
 /* One fact a line; names only where numbers count packets or time. */
 const inventory = `
 set -f
-places='/etc /usr/local /opt /var/lib/spillway /var/lib/ceph /var/lib/kubelet /var/lib/etcd /var/lib/cni /run/spillway /var/log/pods'
+places='/etc /usr/local /opt /var/lib/spillway /var/lib/ceph /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/cilium /run/cilium /run/spillway /var/log/pods'
 find $places -xdev ! -type f -printf '%y %p %m %u:%g %l\\n' 2>/dev/null
 find $places -xdev -type f -printf 'f %p %m %u:%g\\n' 2>/dev/null
 find $places -xdev -type f -exec sha256sum {} + 2>/dev/null
 dpkg-query -W -f 'package \${Package} \${db:Status-Status}\\n'
 ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link \\1/'
 ip -4 route | sed 's/^/route /'
+ip rule | sed 's/^/rule /'
+tc filter show dev host0 ingress | sed -n 's/.* \\(cil_[a-z_]*\\).*/filter \\1/p'
+awk '$2 !~ "^/run/(user|credentials)/" { print "mount", $2 }' /proc/mounts
 iptables-save 2>/dev/null | sed -n 's/^-A/rule -A/p; s/^:\\([^ ]*\\) - .*/chain \\1/p'
 systemctl list-unit-files --state=enabled --no-legend --plain | sed 's/^\\([^ ]*\\).*/enabled \\1/'
 systemctl list-units --state=active,failed --no-legend --plain |
   sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg)'
-ps -eo comm= | grep -E '^(kube|etcd|coredns|flannel|pause|containerd-shim|hello|docker-reg|ceph)' | sed 's/^/process /'
+ps -eo comm= | grep -E '^(kube|etcd|coredns|cilium|pause|containerd-shim|hello|docker-reg|ceph)' | sed 's/^/process /'
 for key in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables; do sysctl "$key" 2>/dev/null; done
 if systemctl -q is-active containerd; then
   ctr -n k8s.io images ls -q | sed 's/^/image /'
@@ -97,18 +101,13 @@ if systemctl -q is-active containerd; then
 fi
 `;
 
-/* A store's packages are there from the start: the mirror's time is none of the store's. */
-const machines = (lab: string, packages: string[]) => `
+/* Hosts for a store have its packages and a disk each. */
+const machines = (lab: string, forStore: boolean) => `
 import * as pulumi from "@pulumi/pulumi";
 import { Site } from "spillway/lab";
-import { HostState } from "spillway/ssh";
 
-const disks = { cp1: { sdb: 5 }, w1: { sdb: 5 } };
-const packages = ${JSON.stringify(packages)};
-const site = new Site("${lab}", { hosts: ["cp1", "w1"], ...(packages.length > 0 ? { disks, nat: true } : {}) });
-for (const host of packages.length > 0 ? ["cp1", "w1"] : []) {
-  new HostState(host, { connection: site.connection(host), name: "packages", packages });
-}
+const store = { disks: { cp1: { sdb: 5 }, w1: { sdb: 5 } }, packages: ${JSON.stringify(storePackages)} };
+const site = new Site("${lab}", { hosts: ["cp1", "w1"]${forStore ? ", ...store" : ""} });
 export const range = site.range;
 export const connections = pulumi.secret(pulumi.all({ cp1: site.connection("cp1"), w1: site.connection("w1") }));
 `;
@@ -134,7 +133,7 @@ const registry = process.env.EXTENT === "store" ? undefined : new Registry("regi
 if (registry === undefined) store();
 if (registry && process.env.EXTENT === "cluster") {
   const pools = { general: { hosts: ["w1"] } };
-  const network = { mode: "bridge", policies: "unenforced" } as const;
+  const network = { mode: "bridge", policies: "enforced" } as const;
   new KubernetesCluster("c", { site, version: "1.36", controlPlane: ["cp1"], pools, network, registry });
 }
 `;
@@ -153,19 +152,19 @@ export class FaultLab {
   readonly #machines: Stack;
   #environment: NodeJS.ProcessEnv = {};
 
-  private constructor(lab: string, packages: string[]) {
+  private constructor(lab: string, forStore: boolean) {
     this.lab = lab;
     this.stack = new Stack({ name: `faults-${lab}`, program: platform });
-    this.#machines = new Stack({ name: `machines-${lab}`, program: machines(lab, packages), labs: [lab] });
+    this.#machines = new Stack({ name: `machines-${lab}`, program: machines(lab, forStore), labs: [lab] });
   }
 
   /**
    * Brings up the bare hosts.
    *
-   * @param packages that they have beforehand; with any they have a disk each as well
+   * @param forStore with a disk each
    */
-  static async make(lab: string, packages: string[] = []): Promise<FaultLab> {
-    const made = new FaultLab(lab, packages);
+  static async make(lab: string, { forStore = false } = {}): Promise<FaultLab> {
+    const made = new FaultLab(lab, forStore);
     try {
       const { code, text } = await made.#machines.up();
       if (code !== 0) throw new Error(text);

@@ -4,12 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as control from "../../components/lab/control.ts";
 import { Stack } from "../lab/stack.ts";
+import { storePackages } from "../lab/store-packages.ts";
 import { fillTree, inside, treeOf } from "../lab/trees.ts";
 import { underWriter } from "../lab/writer.ts";
 
 const minutes = 60_000;
 const lab = "long-ceph";
 const mounted = { lab, writer: "s1", reader: "s2", directory: "/srv/data" };
+
+/** Devices of hosts whose OSD is not on /dev/sdb. */
+const devices: Record<string, object> = {};
 
 /** What the program says, besides three hosts with a disk each and a spare one. */
 interface Said {
@@ -23,19 +27,18 @@ interface Said {
 
 const program = ({ members = ["s1", "s2", "s3"], capacityGiB = 1, more = "" }: Said = {}) => `
 import { Backup, CephStore, Site, VolumeMount } from "spillway/lab";
-import { HostState } from "spillway/ssh";
 
 const hosts = ["s1", "s2", "s3", "s4"];
-const disks = Object.fromEntries(hosts.map((host) => [host, { sdb: 5 }]));
-const site = new Site("${lab}", { hosts, nat: true, disks });
-for (const host of hosts) {
-  new HostState(host, { connection: site.connection(host), name: "tools", packages: ["acl", "attr"] });
-}
+const disks = { ...Object.fromEntries(hosts.map((host) => [host, { sdb: 5 }])), s2: { sdb: 5, sdc: 5 } };
+// The gateway's package comes from the mirror.
+const site = new Site("${lab}", { hosts, packages: ${JSON.stringify(storePackages)}, nat: true, disks });
 const monitors = ${JSON.stringify(members)};
-const osds = Object.fromEntries(monitors.map((host) => [host, ["/dev/sdb"]]));
+const devices = ${JSON.stringify(devices)};
+const osds = Object.fromEntries(monitors.map((host) => [host, [devices[host] ?? "/dev/sdb"]]));
 const store = new CephStore("shared", { site, monitors, osds, osdMemoryMiB: 896, allowDataLoss: true });
 const volume = store.volume("data", { capacityGiB: ${capacityGiB} });
 for (const host of ["s1", "s2"]) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
+export const health = store.health;
 ${more}
 `;
 const stack = new Stack({ name: lab, program: program(), labs: [lab] });
@@ -138,6 +141,51 @@ test("a full volume refuses what is more, keeps what there is, and takes more wh
   expect(stderr).toMatch(/quota exceeded|No space left/);
   await inside(lab, "s1", "cd /srv/data/kept; sha256sum large >/dev/null; rm ../big; sync");
   await inside(lab, "s2", "dd if=/dev/zero of=/srv/data/small bs=1M count=10 conv=fsync status=none");
+});
+
+/** Shares of a device from which on a cluster warns, fills no more copies up, and takes nothing more. */
+async function fullFrom(share: number) {
+  const ratios = { nearfull: share - 0.02, backfillfull: share - 0.01, full: share };
+  for (const [name, ratio] of Object.entries(ratios)) await ceph(`osd set-${name}-ratio ${ratio.toFixed(3)}`);
+}
+
+test("a store that is full as a whole refuses what is more, says so, and takes more when something goes", async () => {
+  const used = async () =>
+    Number(await ceph(`osd df -f json | tr ',' '\\n' | sed -n 's/^"utilization"://p' | sort -n | tail -n 1`));
+  // What was removed before goes a moment later.
+  await expect.poll(used, { timeout: 3 * minutes, interval: 3000 }).toBeLessThan(12);
+  // As if the devices ended there: filling them to their end takes the hour.
+  await fullFrom((await used()) / 100 + 0.05);
+  const fill = ["dd", "if=/dev/zero", "of=/srv/data/big", "bs=1M", "count=900", "conv=fsync"];
+  const { code, stderr } = await control.exec(lab, "s1", fill);
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/No space left/);
+  const refresh = await stack.refresh();
+  expect(refresh.code, refresh.text).toBe(0);
+  expect((await stack.outputs<{ health: string }>()).health).toMatch(/^HEALTH_ERR: .*OSD_FULL/);
+  await inside(lab, "s1", "cd /srv/data/kept; sha256sum large >/dev/null; rm ../big; sync");
+  await fullFrom(0.95);
+  await healthy();
+  await inside(lab, "s2", "dd if=/dev/zero of=/srv/data/small bs=1M count=10 conv=fsync status=none");
+});
+
+test("a dead disk is replaced by naming another one with data that may go, and all that was written is still there", async () => {
+  const number = await inside(lab, "s2", "cat /var/lib/ceph/osd/ceph-*/whoami");
+  await inside(
+    lab,
+    "s2",
+    `systemctl kill -s KILL ceph-osd@${number}; systemctl mask --runtime ceph-osd@${number}
+dd if=/dev/zero of=/dev/sdb bs=1M count=100 conv=fsync status=none
+mkfs.ext4 -q /dev/sdc`,
+  );
+  const before = await treeOf(lab, "s1", "/srv/data");
+  devices.s2 = { device: "/dev/sdc", wipe: true };
+  const { seconds } = await up();
+  console.log(`ceph: a dead disk replaced in ${Math.round(seconds)} s`);
+  await healthy();
+  expect(await ceph("osd stat")).toMatch(/^3 osds: 3 up .* 3 in/);
+  expect(await treeOf(lab, "s2", "/srv/data")).toBe(before);
+  await nothingToDo();
 });
 
 test("the first host leaves a living store as any other does, under a writer", async () => {

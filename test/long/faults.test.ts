@@ -17,8 +17,11 @@ function report(outcomes: Outcome[]): void {
 }
 
 /** A lab of the test's own, gone with it. */
-async function onLab(packages: string[], work: (lab: FaultLab) => Promise<void>): Promise<void> {
-  const lab = await FaultLab.make("faults-long", packages);
+async function onLab(
+  work: (lab: FaultLab) => Promise<void>,
+  hosts?: Parameters<typeof FaultLab.make>[1],
+): Promise<void> {
+  const lab = await FaultLab.make("faults-long", hosts);
   try {
     await work(lab);
   } finally {
@@ -27,22 +30,22 @@ async function onLab(packages: string[], work: (lab: FaultLab) => Promise<void>)
 }
 
 const hours = 3_600_000;
-const cephPackages = ["ceph-mon", "ceph-mgr", "ceph-mds", "ceph-osd", "ceph-fuse"];
+const withDisks = { forStore: true };
 
 test("a registry comes and goes whichever of its commands is cut", { timeout: hours }, () =>
-  onLab([], async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
+  onLab(async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
 );
 
 test("a cluster comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab([], async (lab) => report(await sweep(lab, ["registry", "cluster"], { every, first, note }))),
+  onLab(async (lab) => report(await sweep(lab, ["registry", "cluster"], { every, first, note }))),
 );
 
 test("a store comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab(cephPackages, async (lab) => report(await sweep(lab, ["hosts", "store"], { every, first, note }))),
+  onLab(async (lab) => report(await sweep(lab, ["hosts", "store"], { every, first, note })), withDisks),
 );
 
 test("a store whose monitors are gone for good is forgotten by the word alone", () =>
-  onLab(cephPackages, async (lab) => {
+  onLab(async (lab) => {
     const before = await inventories(lab);
     await lab.succeed("store");
     await lab.inside("cp1", "systemctl mask --runtime --now ceph-mon@cp1 2>/dev/null");
@@ -58,4 +61,4 @@ test("a store whose monitors are gone for good is forgotten by the word alone", 
     expect(given.code, given.text).toBe(0);
     await lab.inside("cp1", "systemctl unmask --runtime ceph-mon@cp1 2>/dev/null");
     expect(await leftovers(lab, before)).toEqual([]);
-  }));
+  }, withDisks));
