@@ -82,9 +82,10 @@ export async function liveMembers(members: Members, context: Context): Promise<L
   return answers.flat();
 }
 
-/** The first by name of the members that answer; any will do. */
+/** One of the members that answer; any will do that has not lost its pool. */
 export async function anyMember(of: string, members: Members, context: Context): Promise<LiveMember> {
-  const [member] = await liveMembers(members, context);
+  const live = await liveMembers(members, context);
+  const [member] = live.sort((a, b) => b.peers.length - a.peers.length);
   if (member) return member;
   throw new Refusal(of, [
     {

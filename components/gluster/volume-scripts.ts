@@ -1,3 +1,4 @@
+import { NOTHING_MOUNTED_BELOW } from "../ssh/mounts.ts";
 import { PRELUDE } from "./pool.ts";
 
 /* Shell text about one volume, for a member of its pool or the host of a brick. */
@@ -9,15 +10,21 @@ import { PRELUDE } from "./pool.ts";
  */
 export const ENSURE = `${PRELUDE}
 info() { gluster --mode=script volume info "$VOLUME" 2>/dev/null; }
-bricks() { info | sed -n 's/^Brick[0-9][0-9]*: \\([^ ]*\\).*/\\1/p'; }
+# What fails ends the script also where it is asked by a loop or a test: a silent glusterd is none without bricks.
+have_bricks() {
+  known=$(gluster --mode=script volume info "$VOLUME") || exit 1
+  have=$(printf '%s\\n' "$known" | sed -n 's/^Brick[0-9][0-9]*: \\([^ ]*\\).*/\\1/p')
+  if [ -z "$have" ]; then echo "gluster names no bricks of $VOLUME" >&2; exit 1; fi
+}
 among() { for each in $2; do if [ "$each" = "$1" ]; then return 0; fi; done; return 1; }
 # Bricks that are away, and the sum of what the others say is left to heal.
 heal_state() {
-  gluster --mode=script volume heal "$VOLUME" info 2>/dev/null | awk '
-    /^Brick / { brick = $2; seen = 1 }
+  heals=$(gluster --mode=script volume heal "$VOLUME" info 2>/dev/null) || { echo unknown; return; }
+  printf '%s\\n' "$heals" | awk '
+    /^Brick / { brick = $2; seen++ }
     /^Status:/ && !/Connected/ { away = away " " brick }
-    /^Number of entries:/ && $4 != "-" { left += $4 }
-    END { if (!seen) print "unknown"; else print (left + 0) away }'
+    /^Number of entries:/ { told++; if ($4 != "-") left += $4 }
+    END { if (!seen || told < seen) print "unknown"; else print (left + 0) away }'
 }
 healed() {
   away=0
@@ -60,7 +67,8 @@ set_options() {
   done 3<"$OPTIONS"
   if [ "$#" -gt 0 ]; then g volume set "$VOLUME" "$@" >&2; fi
 }
-if ! info >/dev/null; then
+if ! said=$(gluster --mode=script volume info "$VOLUME" 2>&1); then
+  case $said in *"does not exist"*) ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
   # No word of FORCE when it is empty.
   g volume create "$VOLUME" $LAYOUT $BRICKS $FORCE >&2
 fi
@@ -69,7 +77,8 @@ if ! info | grep -q '^Status: Started'; then g volume start "$VOLUME" >&2; fi
 # The arbiter's brick is the last: a copy takes the place of a copy, an arbiter that of an arbiter.
 last() { for each in $1; do :; done; printf '%s' "$each"; }
 if [ -n "$ARBITER" ]; then
-  former=$(last "$(bricks)")
+  have_bricks
+  former=$(last "$have")
   if [ "$former" != "$ARBITER" ]; then
     safe_without "$former"
     echo "replacing $former by $ARBITER" >&2
@@ -78,10 +87,12 @@ if [ -n "$ARBITER" ]; then
     healed
   fi
 fi
-for brick in $(bricks); do
+have_bricks
+for brick in $have; do
   if among "$brick" "$BRICKS"; then continue; fi
   for new in $BRICKS; do
-    if among "$new" "$(bricks)"; then continue; fi
+    have_bricks
+    if among "$new" "$have"; then continue; fi
     safe_without "$brick"
     echo "replacing $brick by $new" >&2
     g volume replace-brick "$VOLUME" "$brick" "$new" commit force >&2
@@ -98,6 +109,10 @@ for brick in $RESET; do
   sleep 3; g volume heal "$VOLUME" full >&2 || :
   healed
 done
+have_bricks
+for brick in $have; do
+  if ! among "$brick" "$BRICKS"; then echo "$brick is still in $VOLUME; run again" >&2; exit 1; fi
+done
 # A brick that was replaced has added names of the pool to who may mount.
 set_options
 turns=0
@@ -109,9 +124,11 @@ done
 `;
 
 export const REMOVE = `${PRELUDE}
-if gluster --mode=script volume info "$VOLUME" >/dev/null 2>&1; then
-  if gluster --mode=script volume info "$VOLUME" | grep -q '^Status: Started'; then g volume stop "$VOLUME" force >&2; fi
+if said=$(gluster --mode=script volume info "$VOLUME" 2>&1); then
+  if printf '%s\\n' "$said" | grep -q '^Status: Started'; then g volume stop "$VOLUME" force >&2; fi
   g volume delete "$VOLUME" >&2
+else
+  case $said in *"does not exist"*|*"No volumes"*) ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
 fi
 `;
 
@@ -135,8 +152,9 @@ find "$BRICK" -mindepth 1 -maxdepth 1 ! -name '.glusterfs*' ! -name .trashcan -p
 `;
 
 /** A directory that never became a brick is somebody else's. Gluster's own books go last: they tell. */
-export const CLEAR = `
+export const CLEAR = `${NOTHING_MOUNTED_BELOW}
 if [ -d "$BRICK/.glusterfs" ]; then
+  nothing_mounted_below "$BRICK"
   find "$BRICK" -mindepth 1 -maxdepth 1 ! -name .glusterfs -exec rm -rf --one-file-system -- {} +
   rm -rf --one-file-system "$BRICK"
 fi

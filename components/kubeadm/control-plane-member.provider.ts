@@ -5,11 +5,14 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { joinConfig } from "../render/kubeadm.ts";
 import { goneManifests } from "../render/manifests.ts";
 import { onHost, type Session } from "../ssh/session.ts";
+import { GIVE_UP, givesUp, orGiveUp } from "../ssh/unreachable.ts";
 import { askControlPlane, drain, forget, joinToken, mustBeReached } from "./control-plane.ts";
 import {
   AWAIT_NODE,
+  asStopped,
   CLAIM,
   identity,
+  isIn,
   isOtherwise,
   leave,
   type NodeInputs,
@@ -21,6 +24,7 @@ import {
   type Role,
   refuseSecondSelf,
   SETTLE,
+  START_KUBELET,
   self,
   settling,
 } from "./node.ts";
@@ -82,7 +86,7 @@ if joined_here && [ -e /etc/kubernetes/admin.conf ]; then
   exit 0
 fi
 # What an init or join left that was cut.
-if [ -e /etc/kubernetes ] || [ -n "$(ls -A /var/lib/etcd 2>/dev/null)" ]; then
+if [ -e /etc/kubernetes ] || [ -e /var/lib/etcd/member ]; then
 ${RESET}
 fi
 ${KEYS}
@@ -96,7 +100,7 @@ fi
 printf %s "$SELF at $ADDRESS" >"$marker"
 `;
 
-const FURNISH = `${PRELUDE}${AWAIT_NODE}
+const FURNISH = `${PRELUDE}${START_KUBELET}${AWAIT_NODE}
 [ ! -s "$GONE" ] || kubectl --request-timeout=30s delete --ignore-not-found -f "$GONE" >&2
 # Kinds that a daemon of the network brings come a little after it.
 end=$(($(date +%s) + 150))
@@ -125,8 +129,10 @@ etcdctl() {
 
 /** Members as "ID NAME URL HEALTH" lines; one that never started has no name. */
 const LIST = `${PRELUDE}${ETCDCTL}
-health=$(etcdctl endpoint health --cluster 2>&1 || :)
-etcdctl member list | while IFS= read -r line; do
+members=$(etcdctl member list)
+health=$(etcdctl endpoint health --cluster 2>&1) ||
+  case $health in *healthy*) ;; *) printf '%s\\n' "$health" >&2; exit 1 ;; esac
+printf '%s\\n' "$members" | while IFS= read -r line; do
   id=\${line%%,*}
   name=$(printf %s "$line" | awk -F', ' '{print $3 == "" ? "-" : $3}')
   url=$(printf %s "$line" | awk -F', ' '{print $4}')
@@ -170,7 +176,7 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     const look = (session: Session) => nodeState(session, inputs, role, context);
     const found = await onHost(connection, context, look);
     refuseSecondSelf(found, role, node.name);
-    const config = found.state === "joined" ? { role: "join", text: "" } : await entry(inputs, context);
+    const config = isIn(found) ? { role: "join", text: "" } : await entry(inputs, context);
     context.progress(
       `${node.name}: ${config.role === "init" ? "making the cluster" : "joining the control plane"}`,
     );
@@ -185,10 +191,10 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
   async read(context, old) {
     const look = (session: Session) => nodeState(session, old.inputs, role, context);
     const { state } = await onHost(old.inputs.connection, context, look, { change: false });
-    if (state !== "joined") return undefined;
+    if (!isIn({ state })) return undefined;
     const { node, connection, peers } = old.inputs;
     const inputs = await nodeAsFound({ [node.name]: connection, ...peers }, old.inputs, context);
-    return inputs && { inputs, outputs: old.outputs };
+    return inputs && { inputs: state === "stopped" ? asStopped(inputs) : inputs, outputs: old.outputs };
   },
 
   async update(context, old, inputs) {
@@ -202,7 +208,11 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     const { node } = inputs;
     const view = await askControlPlane(inputs.peers, inputs, context);
     await mustBeReached(view, context);
-    const { live } = view;
+    const { live, silent } = view;
+    if (!live && silent.length > 0 && !givesUp()) throw quorumUnknown(node.name, silent);
+    await orGiveUp(context, () =>
+      onHost(inputs.connection, context, (session) => session.run(HELLO, context)),
+    );
     if (live) {
       const members = await etcdMembers(live, inputs, context);
       refuseQuorumLoss(members, node.name);
@@ -214,6 +224,16 @@ export const controlPlaneMember: ResourceType<ControlPlaneMemberInputs, ControlP
     if (live) await forget(live, inputs, context);
   },
 };
+
+/** A host that does not answer keeps its vote: who reverts the program has it in etcd still. */
+const HELLO = { name: "see that the host answers", text: ":" };
+
+function quorumUnknown(name: string, silent: readonly string[]): Error {
+  const found = `the API of ${silent.join(", ")} does not answer, so that nobody knows what becomes of etcd's quorum`;
+  return new Error(
+    `control plane member ${name}: ${found}; bring it back, then run again\n  or, if the cluster is gone for good, run with ${GIVE_UP}`,
+  );
+}
 
 /** Reads the answer of `kubeadm certs check-expiration`; our own authorities last longer and are left out. */
 function outputsOf(inputs: ControlPlaneMemberInputs, answer: string): ControlPlaneMemberOutputs {
@@ -318,13 +338,16 @@ async function etcdMembers(
   const values = { ...identity(inputs), VIA: live.host };
   const script = { name: "list etcd's members", text: LIST, values, timeoutSeconds: 60 };
   const answer = await onHost(live, context, (session) => session.run(script, context));
-  return answer
+  const members = answer
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => {
       const [id = "", name = "", url = "", well = ""] = line.split(" ");
       return { id, name, url, healthy: well === "yes" };
     });
+  if (members.length === 0)
+    throw new Error(`etcd on ${live.host} names no members; see to it, then run again`);
+  return members;
 }
 
 /** etcd takes no member while another is down; kubeadm would try for minutes and then say so. */

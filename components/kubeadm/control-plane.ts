@@ -102,14 +102,19 @@ export async function joinToken(live: Connection, context: Context): Promise<str
  * that could take pods leaves as well, as in a destroy, there is nothing to move them to.
  */
 const DRAIN = `${PRELUDE}
-kubectl --request-timeout=30s get node "$NODE" >/dev/null 2>&1 || exit 0
+status() {
+  kubectl --request-timeout=30s get node "$NODE" --ignore-not-found -o 'jsonpath={.metadata.name} {.status.conditions[?(@.type=="Ready")].status}'
+}
+now=$(status)
+if [ -z "$now" ]; then exit 0; fi
 # The kubelet of a node that is not ready ends no pod: nothing would come of waiting.
 ready() {
-  status=$(kubectl --request-timeout=30s get node "$NODE" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
-  [ "$status" = True ]
+  now=$(status) || exit 1
+  case $now in *" True") ;; *) return 1 ;; esac
 }
 room() {
-  kubectl --request-timeout=30s get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].effect}{"\\n"}{end}' |
+  nodes=$(kubectl --request-timeout=30s get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].effect}{"\\n"}{end}') || exit 1
+  printf '%s\\n' "$nodes" |
     awk -v self="$NODE" '$1 != self && $2 == "True" && !/ NoSchedule/ && !/ NoExecute/ { found = 1 } END { exit !found }'
 }
 kubectl --request-timeout=30s cordon "$NODE" >&2

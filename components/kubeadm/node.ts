@@ -32,7 +32,7 @@ export type Role = "control plane member" | "worker";
 
 /** How far a host is on its way into the cluster; `otherwise` has joined it in another role or under another name. */
 export interface NodeState {
-  state: "absent" | "unfinished" | "joined" | "otherwise" | "foreign";
+  state: "absent" | "unfinished" | "joined" | "stopped" | "otherwise" | "foreign";
   /** Role and name under which a host joined `otherwise`. */
   as: string;
 }
@@ -62,10 +62,28 @@ joined_here() { joined && [ "$(cat "$marker")" = "$SELF at $ADDRESS" ]; }
 const STATE = `${PRELUDE}
 if foreign; then echo foreign
 elif joined && case $(cat "$marker") in "$SELF at "*) false ;; *) true ;; esac; then echo "otherwise $(cat "$marker")"
-elif joined_here && [ -e /etc/kubernetes/kubelet.conf ] && systemctl -q is-active kubelet; then echo joined
+elif joined_here && [ -e /etc/kubernetes/kubelet.conf ]; then
+  if systemctl -q is-active kubelet; then echo joined; else echo stopped; fi
 elif claimed; then echo unfinished
 elif [ -e /etc/kubernetes/kubelet.conf ]; then echo foreign
 else echo absent
+fi
+`;
+
+/** Whether a host is in the cluster, with or without a kubelet that runs. */
+export const isIn = ({ state }: Pick<NodeState, "state">): boolean =>
+  state === "joined" || state === "stopped";
+
+/** Inputs as if others had changed them: the next update starts the kubelet. */
+export const asStopped = <I extends NodeInputs>(inputs: I): I => ({
+  ...inputs,
+  labels: { ...inputs.labels, kubelet: "stopped" },
+});
+
+export const START_KUBELET = `
+if joined && ! systemctl -q is-active kubelet; then
+  systemctl reset-failed kubelet 2>/dev/null || :
+  systemctl start kubelet
 fi
 `;
 
@@ -137,10 +155,15 @@ if [ -e /etc/kubernetes ] && command -v kubeadm >/dev/null; then
   kubeadm reset --force --cleanup-tmp-dir >&2 || :
 fi
 for target in $(awk '$2 ~ "^/var/lib/kubelet/" {print $2}' /proc/mounts | sort -r); do umount -l "$target" || :; done
+# A volume may be a bind mount of the same file system, which keeps no find from going on.
+if grep -q ' /var/lib/kubelet/' /proc/mounts; then
+  echo "volumes of pods are still mounted below /var/lib/kubelet: unmount them, then run again" >&2
+  exit 1
+fi
 rm -rf /etc/kubernetes /var/lib/cni /var/log/pods /var/log/containers /var/log/kubernetes /var/lib/spillway/joined
-for folder in /var/lib/etcd /var/lib/kubelet; do
-  [ ! -d "$folder" ] || find "$folder" -mindepth 1 -xdev -delete 2>/dev/null || :
-done
+# Another etcd may have its data beside.
+rm -rf --one-file-system /var/lib/etcd/member
+[ ! -d /var/lib/kubelet ] || find /var/lib/kubelet -mindepth 1 -xdev -delete 2>/dev/null || :
 `;
 
 /** Behind RESET, when the host leaves for good: rules, interfaces and images of the cluster. */

@@ -7,8 +7,10 @@ import { onHost, type Session } from "../ssh/session.ts";
 import { askControlPlane, drain, forget, joinToken, mustBeReached } from "./control-plane.ts";
 import {
   AWAIT_NODE,
+  asStopped,
   CLAIM,
   identity,
+  isIn,
   isOtherwise,
   leave,
   type NodeInputs,
@@ -20,6 +22,7 @@ import {
   type Role,
   refuseSecondSelf,
   SETTLE,
+  START_KUBELET,
   self,
   settling,
 } from "./node.ts";
@@ -75,7 +78,7 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
     const found = await onHost(inputs.connection, context, look);
     refuseSecondSelf(found, role, node.name);
     const joining = { endpoint: inputs.endpoint, caHash: inputs.caHash };
-    const token = found.state === "joined" ? "" : await joinToken(live, context);
+    const token = isIn(found) ? "" : await joinToken(live, context);
     context.progress(`${node.name}: joining the cluster`);
     await onHost(inputs.connection, context, (session) =>
       session.step(
@@ -100,12 +103,18 @@ export const worker: ResourceType<WorkerInputs, WorkerOutputs> = {
   async read(context, old) {
     const look = (session: Session) => nodeState(session, old.inputs, role, context);
     const { state } = await onHost(old.inputs.connection, context, look, { change: false });
-    if (state !== "joined") return undefined;
+    if (!isIn({ state })) return undefined;
     const inputs = await nodeAsFound(old.inputs.controlPlane, old.inputs, context);
-    return inputs && { inputs, outputs: old.outputs };
+    return inputs && { inputs: state === "stopped" ? asStopped(inputs) : inputs, outputs: old.outputs };
   },
 
   async update(context, _old, inputs) {
+    const start = {
+      name: "start the kubelet",
+      text: `${PRELUDE}${START_KUBELET}`,
+      values: { ...identity(inputs), ...self(role, inputs) },
+    };
+    await onHost(inputs.connection, context, (session) => session.run(start, context));
     await settle(await mustAnswer(inputs, context), inputs, context);
     return { nodeName: inputs.node.name };
   },

@@ -137,6 +137,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   #preflight(): Preflight {
     const { site, controlPlane, apiPort } = this.#args;
     const hosts = this.#hostNames();
+    const of = `KubernetesCluster "${this.#name}"`;
     const ports = (host: string) => (controlPlane.includes(host) ? [apiPort, 2379, 2380, 10250] : [10250]);
     // A container shows the memory and swap of the machine around it.
     const machines = hosts.every((host) => !site.hosts[host]!.container);
@@ -144,7 +145,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       `${this.#name}-preflight`,
       {
         hosts: hosts.map((host) => site.connection(host)),
-        fixed: { of: `KubernetesCluster "${this.#name}"`, facts: this.#fixedFacts() },
+        fixed: { of, facts: this.#fixedFacts(), oneStays: { controlPlane } },
         require: {
           memoryMiB: machines ? 1700 : 512,
           diskGiB: 10,
@@ -245,7 +246,6 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     const members: ControlPlaneMember[] = [];
     for (const host of controlPlane) {
       const peers = controlPlane.filter((other) => other !== host);
-      const previous = members.at(-1);
       const inputs = {
         ...this.#nodeInputs(host, identity, [CONTROL_PLANE_TAINT], {}),
         peers: this.#connections(peers),
@@ -259,7 +259,8 @@ export class KubernetesCluster extends pulumi.ComponentResource {
         manifests: podNetwork.manifests,
         connection: site.connection(host),
       };
-      const dependsOn = [states[host]!, ...(previous ? [previous] : [])];
+      // On all that came before: they leave one by one as well, whichever of them go.
+      const dependsOn = [states[host]!, ...members];
       members.push(new ControlPlaneMember(`${this.#name}-${host}`, inputs, { parent: this, dependsOn }));
     }
     return members;

@@ -1,3 +1,5 @@
+import { NOTHING_MOUNTED_BELOW } from "../ssh/mounts.ts";
+
 /*
  * What a store or a disk puts at the top of every volume is not its user's data. Sizes and link counts of
  * directories belong to the file system.
@@ -11,23 +13,29 @@ const own = ["lost+found", ".trashcan"];
  * owner, time, size, target of each entry, which names are one file, extended attributes and access
  * control lists, SHA-256 of each content.
  */
-export const TREE = `
+export const TREE = `${NOTHING_MOUNTED_BELOW}
 each() { find . \\( ${own.map((name) => `-path ./${name}`).join(" -o ")} \\) -prune -o "$@"; }
 tree() (
   cd "$1"
+  # A part that fails is not missed in a pipe.
+  failed=$(mktemp)
   {
-    each -type d -printf '%p\\t%y %m %U:%G %T@\\0' -o -printf '%p\\t%y %m %U:%G %T@ %s %n -> %l\\0'
-    each ! -type d -links +1 -printf '%i %p\\0' | sort -z |
+    { each -type d -printf '%p\\t%y %m %U:%G %T@\\0' -o -printf '%p\\t%y %m %U:%G %T@ %s %n -> %l\\0' || echo list >>"$failed"; }
+    { each ! -type d -links +1 -printf '%i %p\\0' || echo links >>"$failed"; } | sort -z |
       perl -0ne 'chomp; my ($i, $p) = split / /, $_, 2; $first{$i} //= $p; print "$p\\tis $first{$i}\\0"'
     each -print0 | xargs -0 -r getfattr -h -d -m '^(user\\.|security\\.capability|system\\.posix_acl)' \\
       -e hex --absolute-names -- | perl -00 -pe 's/\\n+$//; s/$/\\0/'
-    each -type f -print0 | xargs -0 -r sha256sum -z --
+    each -type f -print0 | { xargs -0 -r sha256sum -z -- || echo contents >>"$failed"; }
   } | sort -z
+  if [ -s "$failed" ]; then echo "$1 cannot be read as a whole ($(xargs <"$failed"))" >&2; rm "$failed"; exit 1; fi
+  rm "$failed"
 )
 holds_data() {
-  [ -n "$(find "$1" -mindepth 1 -maxdepth 1 ${own.map((name) => `! -name ${name}`).join(" ")} -printf . -quit)" ]
+  top=$(find "$1" -mindepth 1 -maxdepth 1 ${own.map((name) => `! -name ${name}`).join(" ")} -printf . -quit) || exit 1
+  [ -n "$top" ]
 }
 clear_out() {
+  nothing_mounted_below "$1"
   find "$1" -mindepth 1 -maxdepth 1 ${own.map((name) => `! -name ${name}`).join(" ")} \\
     -exec rm -rf --one-file-system -- {} +
 }
@@ -54,9 +62,12 @@ compare() {
   echo "comparing" >&2
   mkfifo "$base/one" "$base/other"
   tree "$1" >"$base/one" &
+  one=$!
   tree "$2" >"$base/other" &
+  other=$!
   different=$(comm -z -3 "$base/one" "$base/other" | tr '\\0' '\\n' | head -n 6 | tr -c '[:print:]\\n' '?')
-  wait
+  wait "$one"
+  wait "$other"
   rm "$base/one" "$base/other"
   if [ -n "$different" ]; then
     echo "the copy differs; if the source is still written to, stop that first. The first differences:" >&2

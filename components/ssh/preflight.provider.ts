@@ -118,7 +118,17 @@ function refuseChange(before: Fixed | undefined, now: Fixed | undefined): void {
       },
     ];
   });
-  refuse(now.of, problems);
+  refuse(now.of, [...problems, ...stayProblems(before.oneStays, now.oneStays)]);
+}
+
+/** What was made by those that leave is known to those that stay alone. */
+function stayProblems(before: Fixed["oneStays"], now: Fixed["oneStays"]): Problem[] {
+  return Object.entries(now ?? {}).flatMap(([path, names]) => {
+    const were = before?.[path] ?? [];
+    if (were.length === 0 || were.some((name) => names.includes(name))) return [];
+    const found = `none of ${were.join(", ")} stays, and with them goes what they know`;
+    return [{ path, found, remedy: "keep one of them in this run, and take it out with the next" }];
+  });
 }
 
 function check({ hosts = [] }: Partial<PreflightArgs>): Problem[] {

@@ -38,6 +38,8 @@ export interface Fixed {
   of: string;
   /** Values by the argument that says them. */
   facts: Record<string, string>;
+  /** Names by the argument that lists them, of which one has to stay in every run. @default none */
+  oneStays?: Record<string, string[]>;
 }
 
 export interface PreflightArgs {

@@ -4,6 +4,7 @@ import { type Problem, refuse } from "../model/problem.ts";
 import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
+import { NOTHING_MOUNTED_BELOW } from "../ssh/mounts.ts";
 import { onHost, type Session } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
 
@@ -31,6 +32,8 @@ interface Found {
   holder: string;
   /** It was not there before. */
   made: boolean;
+  /** It was made and is away: its disk may only not be mounted. */
+  away: boolean;
 }
 
 /*
@@ -62,10 +65,12 @@ if [ ! -e "$note" ]; then
 fi
 if [ ! -d "$DIRECTORY" ]; then mkdir "$DIRECTORY"; fi
 chmod "$MODE" "$DIRECTORY"
+if ! grep -qx there "$note"; then echo there >>"$note"; fi
 `;
 
-const REMOVE = `${PRELUDE}
+const REMOVE = `${PRELUDE}${NOTHING_MOUNTED_BELOW}
 if [ -d "$DIRECTORY" ]; then
+  nothing_mounted_below "$DIRECTORY"
   find "$DIRECTORY" -xdev -mindepth 1 ! -name lost+found -delete
   if [ "$MADE" = yes ]; then rmdir "$DIRECTORY"; fi
 fi
@@ -79,9 +84,10 @@ const valuesOf = ({ path }: DirectoryInputs) => ({ DIRECTORY: path, ID: idOf(pat
 
 async function look(session: Session, inputs: DirectoryInputs, context: Context): Promise<Found> {
   const script = { name: `look at ${inputs.path}`, text: LOOK, values: valuesOf(inputs), timeoutSeconds: 60 };
-  const [facts = "", holder = "", made = ""] = (await session.run(script, context)).split("\n");
+  const [facts = "", holder = "", made = "", there = ""] = (await session.run(script, context)).split("\n");
   const [kind, mode = "", entries] = facts.split(" ");
-  return { kind: kind as Found["kind"], mode, entries: Number(entries), holder, made: made === "yes" };
+  const away = kind === "absent" && there === "there";
+  return { kind: kind as Found["kind"], mode, entries: Number(entries), holder, made: made === "yes", away };
 }
 
 const placeOf = ({ path, connection }: DirectoryInputs): string => `${path} on host ${connection.host}`;
@@ -92,6 +98,11 @@ function takeProblems(inputs: DirectoryInputs, found: Found): Problem[] {
   const say = (what: string, remedy: string): Problem[] => [{ path, found: what, remedy }];
   if (found.holder !== "" && found.holder !== holder)
     return say(`${placeOf(inputs)} belongs to ${found.holder}`, "choose another directory");
+  if (found.away)
+    return say(
+      `${placeOf(inputs)} was there and is not`,
+      "mount its disk again; if it is lost for good, make the empty directory by hand",
+    );
   if (found.kind === "other")
     return say(`${placeOf(inputs)} is no directory`, "move it away or choose another directory");
   if (found.holder === "" && found.entries > 0)
@@ -139,7 +150,10 @@ export const directory: ResourceType<DirectoryInputs, Record<never, never>> = {
     const found = await onHost(inputs.connection, context, (session) => look(session, inputs, context), {
       change: false,
     });
-    if (found.kind !== "directory" || found.holder !== inputs.holder) return undefined;
+    if (found.holder !== inputs.holder) return undefined;
+    // As changed by others: the next update says what to do.
+    if (found.away) return { inputs: { ...inputs, mode: "away" }, outputs: {} };
+    if (found.kind !== "directory") return undefined;
     // Compared as numbers: 0755 is 755.
     const same = Number.parseInt(found.mode, 8) === Number.parseInt(inputs.mode, 8);
     return { inputs: { ...inputs, mode: same ? inputs.mode : found.mode.padStart(4, "0") }, outputs: {} };
@@ -157,6 +171,8 @@ export const directory: ResourceType<DirectoryInputs, Record<never, never>> = {
         const found = await look(session, inputs, context);
         // One that was refused because another holds it has put nothing there.
         if (found.holder !== holder) return;
+        if (found.away && !allowDataLoss)
+          refuse(of, [dataLossProblem(`${placeOf(inputs)} is not there, maybe for its disk is not mounted`)]);
         if (found.entries > 0 && !allowDataLoss)
           refuse(of, [dataLossProblem(`${placeOf(inputs)} holds data (${entriesOf(found)})`)]);
         const values = { ...valuesOf(inputs), MADE: found.made ? "yes" : "no" };

@@ -132,6 +132,12 @@ test("what would end etcd's quorum is refused before it starts, with the way on"
   await expect.poll(health, { timeout: 120_000, interval: 1000 }).toMatch(/(is healthy[\s\S]*){3}/);
 });
 
+test("a control plane that would leave as a whole is refused before anything changes", async () => {
+  const preview = await cluster.stack.run(["preview"], { MEMBERS: "cp1", WORKERS: "w1" });
+  expect(preview.code).not.toBe(0);
+  expect(preview.text).toMatch(/controlPlane: none of cp2, cp3, cp4\S* stays/);
+});
+
 test("an even control plane is refused before anything changes", async () => {
   const up = await cluster.stack.up({ MEMBERS: "cp2,cp3", WORKERS: "w1" });
   expect(up.code).not.toBe(0);

@@ -110,7 +110,9 @@ describe("an image", () => {
 
       const said = (await Promise.all([build(), build()])).map(({ stdout }) => stdout.trim().split("\n"));
       expect(said.map((lines) => lines.at(-1))).toEqual([join(whole, "rootfs"), join(whole, "rootfs")]);
-      expect(said.filter((lines) => lines.some((line) => line.startsWith("downloading packages")))).toHaveLength(1);
+      expect(
+        said.filter((lines) => lines.some((line) => line.startsWith("downloading packages"))),
+      ).toHaveLength(1);
       expect(existsSync(join(whole, "rootfs/usr/sbin/sshd"))).toBe(true);
       expect(readdirSync(join(cache, "lab/images"))).toHaveLength(2);
     },

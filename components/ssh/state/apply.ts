@@ -58,7 +58,10 @@ unit() {
 }
 if command -v dpkg-query >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
-  list() { dpkg-query -W -f '\${db:Status-Status} \${Package}\\n' | sed -n 's/^installed //p' | sort -u; }
+  list() {
+    packages=$(dpkg-query -W -f '\${db:Status-Status} \${Package}\\n') || exit 1
+    printf '%s\\n' "$packages" | sed -n 's/^installed //p' | sort -u
+  }
   get() {
     shown apt-get -y -q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \\
       -o Dpkg::Options::=--force-confold "$@"
@@ -73,7 +76,7 @@ if command -v dpkg-query >/dev/null; then
   }
   drop() { logged dpkg --purge "$@" || :; }
 elif command -v dnf >/dev/null; then
-  list() { rpm -qa --qf '%{NAME}\\n' | sort -u; }
+  list() { packages=$(rpm -qa --qf '%{NAME}\\n') || exit 1; printf '%s\\n' "$packages" | sort -u; }
   add() { shown dnf -y --setopt=install_weak_deps=False install "$@"; }
   drop() { logged rpm -e "$@" || for one; do logged rpm -e "$one" || :; done; }
 else
@@ -85,18 +88,20 @@ install_packages() {
   mkdir -p "$state/apt/archives/partial" "$state/apt/partial"
   if [ ! -e "$state/before" ]; then list >"$state/before.new"; mv "$state/before.new" "$state/before"; fi
   add "$@"
-  list | comm -13 "$state/before" - >>"$state/installed"
-  rm -rf "$state/before" "$state/apt" "$state/lists"
+  list >"$state/after"
+  comm -13 "$state/before" "$state/after" >>"$state/installed"
+  rm -rf "$state/before" "$state/after" "$state/apt" "$state/lists"
 }
 remove_packages() {
   drop "$@"
   printf '%s\\n' "$@" | sort -u >"$state/removed"
-  list | comm -12 "$state/removed" - | while IFS= read -r name; do
+  list >"$state/after"
+  comm -12 "$state/removed" "$state/after" | while IFS= read -r name; do
     if [ -n "$heir" ]; then say "$name" >>"$root/$heir/installed"; else say "warn package $name stays: others need it"; fi
   done
   sort -u "$state/installed" | comm -23 - "$state/removed" >"$state/installed.new"
   mv "$state/installed.new" "$state/installed"
-  rm -f "$state/removed"
+  rm -f "$state/removed" "$state/after"
 }
 tolerant=no
 while arg verb; do
