@@ -40,9 +40,27 @@ ask() {
 quorum_names() { tr -d ' "' | sed 's/.*quorum_names:\\[\\([^]]*\\).*/\\1/' | tr ',' '\\n'; }
 `;
 
-/** Shell text: a unit that is disabled leaves the directory of its target's wishes empty. */
-export const TIDY_TARGETS = `
-rmdir /etc/systemd/system/ceph*.target.wants 2>/dev/null || :
+/**
+ * Shell text. `enable_targets TARGET...` starts Ceph's targets at boot and notes those that nobody had enabled
+ * before; `release_targets` sets these back when none of our daemons is left on the host.
+ */
+export const TARGETS = `
+enabled=/var/lib/spillway/ceph-targets
+enable_targets() {
+  for target in ceph.target "$@"; do
+    if ! systemctl -q is-enabled "$target" 2>/dev/null; then
+      echo "$target" >>"$enabled"
+      systemctl enable "$target" >&2
+    fi
+  done
+}
+release_targets() {
+  if [ ! -e "$enabled" ] || [ -e /var/lib/spillway/ceph-monitor ]; then return 0; fi
+  if [ -n "$(ls -A /var/lib/spillway/ceph-osds 2>/dev/null)" ]; then return 0; fi
+  xargs -r systemctl disable <"$enabled" >&2 2>/dev/null || :
+  rm -f "$enabled"
+  rmdir /etc/systemd/system/ceph*.target.wants 2>/dev/null || :
+}
 `;
 
 const QUORUM = `

@@ -4,7 +4,7 @@ import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { ConnectionError, onHost } from "../ssh/session.ts";
 import { givesUp, orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster, orForget, TIDY_TARGETS } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, TARGETS } from "./cluster.ts";
 
 export interface MonitorInputs extends ClusterInputs {
   connection: Connection;
@@ -21,7 +21,7 @@ export interface MonitorInputs extends ClusterInputs {
   metadataKeyring: string;
 }
 
-const CREATE = `
+const CREATE = `${TARGETS}
 claim=/var/lib/spillway/ceph-monitor
 dir=/var/lib/ceph/mon/ceph-$NAME
 if [ -e "$claim" ]; then
@@ -59,7 +59,8 @@ put() {
 put "/var/lib/ceph/mgr/ceph-$NAME" "$MANAGER"
 put "/var/lib/ceph/mds/ceph-$NAME" "$METADATA"
 for unit in "ceph-mon@$NAME" "ceph-mgr@$NAME" "ceph-mds@$NAME"; do
-  systemctl enable ceph.target "\${unit%%@*}.target" "$unit" >&2
+  enable_targets "\${unit%%@*}.target"
+  systemctl enable "$unit" >&2
   if ! systemctl -q is-active "$unit"; then
     # Ceph's units give up for half an hour after a few tries.
     systemctl reset-failed "$unit" 2>/dev/null || :
@@ -76,15 +77,15 @@ if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ] && [ -e "/v
 fi
 `;
 
-const REMOVE = `
+const REMOVE = `${TARGETS}
 claim=/var/lib/spillway/ceph-monitor
 if [ "$(cat "$claim" 2>/dev/null)" != "$FSID" ]; then exit 0; fi
 for kind in mds mgr mon; do
   systemctl disable --now "ceph-$kind@$NAME" >&2 2>/dev/null || :
-  systemctl disable "ceph-$kind.target" >&2 2>/dev/null || :
   rm -rf "/var/lib/ceph/$kind/ceph-$NAME"
 done
-${TIDY_TARGETS}rm -f "$claim" "$claim.lives"
+rm -f "$claim" "$claim.lives"
+release_targets
 rmdir /var/lib/spillway 2>/dev/null || :
 `;
 

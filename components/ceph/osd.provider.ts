@@ -6,7 +6,7 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { osdDropIn } from "../render/ceph.ts";
 import { onHost } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster, orForget, TIDY_TARGETS } from "./cluster.ts";
+import { type ClusterInputs, onCluster, orForget, TARGETS } from "./cluster.ts";
 import { LOOK_AT_DEVICE } from "./device.ts";
 
 export interface OsdInputs extends ClusterInputs {
@@ -61,7 +61,7 @@ const ENROL = `
 ceph osd new "$UUID" -i "$SECRET"
 `;
 
-const MAKE = `
+const MAKE = `${TARGETS}
 dir=/var/lib/ceph/osd/ceph-$OSD
 if [ ! -e "$dir/ready" ]; then
   rm -rf "$dir"
@@ -76,7 +76,8 @@ unit=ceph-osd@$OSD
 mkdir -p "/etc/systemd/system/$unit.service.d"
 cp "$DROP_IN" "/etc/systemd/system/$unit.service.d/50-spillway.conf"
 systemctl daemon-reload
-systemctl enable ceph.target ceph-osd.target "$unit" >&2
+enable_targets ceph-osd.target
+systemctl enable "$unit" >&2
 if ! systemctl -q is-active "$unit"; then
   # Ceph's units give up for half an hour after a few tries.
   systemctl reset-failed "$unit" 2>/dev/null || :
@@ -138,7 +139,7 @@ ceph osd crush rm "$HOST" >/dev/null 2>&1 || :
 `;
 
 /** The device is blank again afterwards, as it came. */
-const REMOVE = `${LOOK_AT_DEVICE}
+const REMOVE = `${LOOK_AT_DEVICE}${TARGETS}
 for dir in /var/lib/ceph/osd/ceph-*; do
   if [ ! -e "$dir/fsid" ] || [ "$(cat "$dir/fsid")" != "$UUID" ]; then continue; fi
   unit=ceph-osd@\${dir##*-}
@@ -146,12 +147,13 @@ for dir in /var/lib/ceph/osd/ceph-*; do
   rm -rf "$dir" "/etc/systemd/system/$unit.service.d"
   systemctl daemon-reload
 done
-${TIDY_TARGETS}if [ ! -e "/var/lib/spillway/ceph-osds/$UUID" ]; then exit 0; fi
+if [ ! -e "/var/lib/spillway/ceph-osds/$UUID" ]; then exit 0; fi
 case $(look_at_device "$DEVICE") in "block "*" osd $UUID")
   dd if=/dev/zero of="$DEVICE" bs=1M count=10 conv=fsync status=none
   chown root:disk "$DEVICE" ;;
 esac
 rm -f "/var/lib/spillway/ceph-osds/$UUID"
+release_targets
 rmdir /var/lib/spillway/ceph-osds /var/lib/spillway 2>/dev/null || :
 `;
 

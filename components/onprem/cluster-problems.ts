@@ -5,6 +5,7 @@ import { labelProblems, nameProblems, portProblems, quote, unknownHost } from ".
 import { NETWORK_SHAPE, networkProblems } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
+import type { OneStays } from "../ssh/preflight.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
 
 const CLUSTER_SHAPE = named({
@@ -127,3 +128,10 @@ function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
     ...mtuProblems("site.mtu", site.mtu, tunnelsOf(network?.mode ?? "bridge")),
   ];
 }
+
+/** A member that joins nobody would begin an empty cluster. The mark is what a host's way into the cluster leaves. */
+export const oneMember = (controlPlane: string[]): OneStays => ({
+  argument: "controlPlane",
+  hosts: controlPlane,
+  mark: { file: "/var/lib/spillway/joined", begins: "control plane member " },
+});

@@ -21,7 +21,7 @@ import { type HostState, Preflight } from "../ssh/resources.ts";
 import { apiOnNode } from "./api-address.ts";
 import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
-import { clusterProblems } from "./cluster-problems.ts";
+import { clusterProblems, oneMember } from "./cluster-problems.ts";
 import { type NodeDescription, type NodeParts, nodeState } from "./node.ts";
 import { podNetworkOf } from "./pod-networks/of-mode.ts";
 import type { PodNetwork } from "./pod-networks/pod-network.ts";
@@ -145,7 +145,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
       `${this.#name}-preflight`,
       {
         hosts: hosts.map((host) => site.connection(host)),
-        fixed: { of, facts: this.#fixedFacts(), oneStays: { controlPlane } },
+        fixed: { of, facts: this.#fixedFacts(), oneStays: oneMember(controlPlane) },
         require: {
           memoryMiB: machines ? 1700 : 512,
           diskGiB: 10,

@@ -4,11 +4,12 @@ import { messageOf, type Problem, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, Existing, ResourceType } from "../provider/resource.ts";
 import { parseHostKey } from "./dial.ts";
-import { HostError } from "./error.ts";
+import { ConnectionError, HostError } from "./error.ts";
 import { lookAtPaths } from "./path-mtu.ts";
 import type { Fixed, PreflightArgs, Requirements } from "./preflight.ts";
 import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
 import { onHost } from "./session.ts";
+import { givesUp } from "./unreachable.ts";
 
 /* Prints one fact a line. The clock comes last, nearest to the answer's arrival. */
 const text = `
@@ -100,7 +101,44 @@ async function lookAgain(
   old: Existing<PreflightArgs, object>,
   inputs: PreflightArgs,
 ): Promise<void> {
+  await lookWhoStays(context, old.inputs, inputs);
   await lookAtAll({ ...inputs, require: onlyNewPorts(old.inputs.require, inputs.require) }, context);
+}
+
+/**
+ * The hosts are asked, and not the last run's list: it may have named some that never came. One that does not
+ * answer may be one of them.
+ */
+async function lookWhoStays(context: Context, old: PreflightArgs, now: PreflightArgs): Promise<void> {
+  const { of = "", oneStays } = now.fixed ?? {};
+  const before = old.fixed?.oneStays;
+  if (!oneStays || !before) return;
+  const script = {
+    name: "ask who stays",
+    text: `[ ! -e "$FILE" ] || case $(cat "$FILE") in "$BEGINS"*) echo yes ;; esac`,
+    values: { FILE: oneStays.mark.file, BEGINS: oneStays.mark.begins },
+    timeoutSeconds: 60,
+  };
+  const isOne = async (connection: Connection) => {
+    const answer = await onHost(connection, context, (session) => session.run(script, context), {
+      change: false,
+    }).catch((error: unknown) => {
+      if (error instanceof ConnectionError) return "silent";
+      throw error;
+    });
+    return { host: connection.host, answer: answer.trim() };
+  };
+  const listed = (hosts: Connection[], names: string[]) => hosts.filter(({ host }) => names.includes(host));
+  const stay = await Promise.all(listed(now.hosts, oneStays.hosts).map(isOne));
+  if (stay.some(({ answer }) => answer === "yes")) return;
+  const gone = before.hosts.filter((host) => !oneStays.hosts.includes(host));
+  const leave = await Promise.all(listed(old.hosts, gone).map(isOne));
+  const isLost = (answer: string) => answer === "yes" || (answer === "silent" && !givesUp());
+  const lost = leave.filter(({ answer }) => isLost(answer)).map(({ host }) => host);
+  if (lost.length === 0) return;
+  const found = `none of ${lost.join(", ")} stays, and with them goes what they know`;
+  const remedy = "keep one of them in this run, and take it out with the next";
+  refuse(of, [{ path: oneStays.argument, found, remedy }]);
 }
 
 /** Here and not where it would hurt: by then other hosts and files have changed already. */
@@ -118,17 +156,7 @@ function refuseChange(before: Fixed | undefined, now: Fixed | undefined): void {
       },
     ];
   });
-  refuse(now.of, [...problems, ...stayProblems(before.oneStays, now.oneStays)]);
-}
-
-/** What was made by those that leave is known to those that stay alone. */
-function stayProblems(before: Fixed["oneStays"], now: Fixed["oneStays"]): Problem[] {
-  return Object.entries(now ?? {}).flatMap(([path, names]) => {
-    const were = before?.[path] ?? [];
-    if (were.length === 0 || were.some((name) => names.includes(name))) return [];
-    const found = `none of ${were.join(", ")} stays, and with them goes what they know`;
-    return [{ path, found, remedy: "keep one of them in this run, and take it out with the next" }];
-  });
+  refuse(now.of, problems);
 }
 
 function check({ hosts = [] }: Partial<PreflightArgs>): Problem[] {

@@ -38,8 +38,17 @@ export interface Fixed {
   of: string;
   /** Values by the argument that says them. */
   facts: Record<string, string>;
-  /** Names by the argument that lists them, of which one has to stay in every run. @default none */
-  oneStays?: Record<string, string[]>;
+  /** Hosts of which one has to stay in every run that changes them. @default none */
+  oneStays?: OneStays;
+}
+
+/** Hosts that know what nobody else does. */
+export interface OneStays {
+  /** The argument that lists them. */
+  argument: string;
+  hosts: string[];
+  /** The file by which a host tells that it is one of them, and the words that it begins with. */
+  mark: { file: string; begins: string };
 }
 
 export interface PreflightArgs {
