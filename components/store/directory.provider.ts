@@ -32,7 +32,7 @@ interface Found {
   holder: string;
   /** It was not there before. */
   made: boolean;
-  /** It was made and is away: its disk may only not be mounted. */
+  /** It is away with the file system that it was made on, which may only not be mounted. */
   away: boolean;
 }
 
@@ -50,7 +50,10 @@ if [ -d "$DIRECTORY" ]; then
   entries=$(find "$DIRECTORY" -mindepth 1 -maxdepth 1 ! -name lost+found -printf . | head -c 1000 | wc -c)
   echo "directory $(stat -c %a "$DIRECTORY") $entries"
 elif [ -e "$DIRECTORY" ] || [ -L "$DIRECTORY" ]; then echo other 0 0
-else echo absent 0 0
+else
+  above=\${DIRECTORY%/*}
+  until [ -d "$above" ]; do above=\${above%/*}; above=\${above:-/}; done
+  echo "absent 0 0 $(stat -c %m "$above")"
 fi
 if [ -e "$note" ]; then cat "$note"; fi
 `;
@@ -65,7 +68,7 @@ if [ ! -e "$note" ]; then
 fi
 if [ ! -d "$DIRECTORY" ]; then mkdir "$DIRECTORY"; fi
 chmod "$MODE" "$DIRECTORY"
-if ! grep -qx there "$note"; then echo there >>"$note"; fi
+if [ "$(sed -n 3p "$note")" = "" ]; then stat -c %m "$DIRECTORY" >>"$note"; fi
 `;
 
 const REMOVE = `${PRELUDE}${NOTHING_MOUNTED_BELOW}
@@ -84,9 +87,9 @@ const valuesOf = ({ path }: DirectoryInputs) => ({ DIRECTORY: path, ID: idOf(pat
 
 async function look(session: Session, inputs: DirectoryInputs, context: Context): Promise<Found> {
   const script = { name: `look at ${inputs.path}`, text: LOOK, values: valuesOf(inputs), timeoutSeconds: 60 };
-  const [facts = "", holder = "", made = "", there = ""] = (await session.run(script, context)).split("\n");
-  const [kind, mode = "", entries] = facts.split(" ");
-  const away = kind === "absent" && there === "there";
+  const [facts = "", holder = "", made = "", disk = ""] = (await session.run(script, context)).split("\n");
+  const [kind, mode = "", entries, mountPoint] = facts.split(" ");
+  const away = kind === "absent" && disk !== "" && disk !== mountPoint;
   return { kind: kind as Found["kind"], mode, entries: Number(entries), holder, made: made === "yes", away };
 }
 
@@ -100,8 +103,8 @@ function takeProblems(inputs: DirectoryInputs, found: Found): Problem[] {
     return say(`${placeOf(inputs)} belongs to ${found.holder}`, "choose another directory");
   if (found.away)
     return say(
-      `${placeOf(inputs)} was there and is not`,
-      "mount its disk again; if it is lost for good, make the empty directory by hand",
+      `${placeOf(inputs)} is away with the disk that was mounted above it`,
+      "mount that again; if it is lost for good, make the empty directory by hand",
     );
   if (found.kind === "other")
     return say(`${placeOf(inputs)} is no directory`, "move it away or choose another directory");
@@ -172,7 +175,7 @@ export const directory: ResourceType<DirectoryInputs, Record<never, never>> = {
         // One that was refused because another holds it has put nothing there.
         if (found.holder !== holder) return;
         if (found.away && !allowDataLoss)
-          refuse(of, [dataLossProblem(`${placeOf(inputs)} is not there, maybe for its disk is not mounted`)]);
+          refuse(of, [dataLossProblem(`${placeOf(inputs)} is away with the disk that was mounted above it`)]);
         if (found.entries > 0 && !allowDataLoss)
           refuse(of, [dataLossProblem(`${placeOf(inputs)} holds data (${entriesOf(found)})`)]);
         const values = { ...valuesOf(inputs), MADE: found.made ? "yes" : "no" };

@@ -23,7 +23,8 @@ const second = `new VolumeMount("other", { volume: store.volume("other"), host: 
 
 const stack = new Stack({ name: "g-host-store", program: program(second), labs: [lab] });
 const write = (text: string) => writeFileSync(join(stack.project, "index.ts"), text);
-const onHost = async (script: string) => (await exec(lab, "w1", ["sh", "-euc", script])).stdout.trim();
+const onHost = async (script: string, host = "w1") =>
+  (await exec(lab, host, ["sh", "-euc", script])).stdout.trim();
 
 beforeAll(async () => {
   const up = await stack.up();
@@ -88,6 +89,29 @@ test("a directory with data that is nobody's volume is refused, and data of a lo
   const again = await stack.up();
   expect(again.code, again.text).toBe(0);
   expect(await onHost("cat /srv/data/file")).toBe("kept");
+});
+
+test("a volume whose disk is not mounted is refused, neither made anew beneath nor forgotten", async () => {
+  await onHost("mkdir /srv/real /srv/disk; mount --bind /srv/real /srv/disk", "w2");
+  write(program(`new HostStore("disk", { site, directories: { w2: "/srv/disk" } }).volume("kept");`));
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  await onHost("echo kept >/srv/disk/kept/file; umount /srv/disk", "w2");
+  const refresh = await stack.refresh();
+  expect(refresh.code, refresh.text).toBe(0);
+  const refused = await stack.up();
+  expect(refused.code, refused.text).not.toBe(0);
+  expect(refused.text).toContain("/srv/disk/kept on host w2 is away with the disk that was mounted above it");
+  write(program());
+  const protectedStill = await stack.up();
+  expect(protectedStill.text).toMatch(/volume "kept": allowDataLoss: .* is away with the disk/);
+  expect(
+    await onHost("ls -A /srv/disk; mount --bind /srv/real /srv/disk; cat /srv/disk/kept/file", "w2"),
+  ).toBe("kept");
+  await onHost("rm /srv/disk/kept/file", "w2");
+  const gone = await stack.up();
+  expect(gone.code, gone.text).toBe(0);
+  expect(await onHost("ls -A /srv/real; umount /srv/disk", "w2")).toBe("");
 });
 
 test("destroy refuses with the reason and the word, and goes through once an up has recorded it", async () => {
