@@ -65,7 +65,7 @@ const MAKE = `${TARGETS}
 dir=/var/lib/ceph/osd/ceph-$OSD
 if [ ! -e "$dir/ready" ]; then
   rm -rf "$dir"
-  install -d -m 0750 -o ceph -g ceph /var/lib/ceph/osd "$dir"
+  install -d -m 0750 -o ceph -g ceph "$dir"
   ln -s "$DEVICE" "$dir/block"
   chown -h ceph:ceph "$dir/block"
   chown ceph:ceph "$DEVICE"

@@ -11,7 +11,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { HostStore, Site, VolumeMount } from "spillway/lab";
 
 const config = new pulumi.Config();
-const site = new Site("${lab}", { hosts: ["w1", "w2"] });
+const site = new Site("${lab}", { hosts: ["w1", "w2"], disks: { w2: { sdb: 1 } } });
 const store = new HostStore("scratch", { site, directories: { w1: "/srv/volumes" } });
 const volume = store.volume("data", { allowDataLoss: config.getBoolean("word") });
 new VolumeMount("data", { volume, host: "w1", path: "/srv/data" });
@@ -92,7 +92,7 @@ test("a directory with data that is nobody's volume is refused, and data of a lo
 });
 
 test("a volume whose disk is not mounted is refused, neither made anew beneath nor forgotten", async () => {
-  await onHost("mkdir /srv/real /srv/disk; mount --bind /srv/real /srv/disk", "w2");
+  await onHost("mkfs.ext4 -q /dev/sdb; mkdir /srv/disk; mount /dev/sdb /srv/disk", "w2");
   write(program(`new HostStore("disk", { site, directories: { w2: "/srv/disk" } }).volume("kept");`));
   const up = await stack.up();
   expect(up.code, up.text).toBe(0);
@@ -105,13 +105,13 @@ test("a volume whose disk is not mounted is refused, neither made anew beneath n
   write(program());
   const protectedStill = await stack.up();
   expect(protectedStill.text).toMatch(/volume "kept": allowDataLoss: .* is away with the disk/);
-  expect(
-    await onHost("ls -A /srv/disk; mount --bind /srv/real /srv/disk; cat /srv/disk/kept/file", "w2"),
-  ).toBe("kept");
+  expect(await onHost("ls -A /srv/disk; mount /dev/sdb /srv/disk; cat /srv/disk/kept/file", "w2")).toBe(
+    "kept",
+  );
   await onHost("rm /srv/disk/kept/file", "w2");
   const gone = await stack.up();
   expect(gone.code, gone.text).toBe(0);
-  expect(await onHost("ls -A /srv/real; umount /srv/disk", "w2")).toBe("");
+  expect(await onHost("ls -A /srv/disk; umount /srv/disk", "w2")).toBe("lost+found");
 });
 
 test("destroy refuses with the reason and the word, and goes through once an up has recorded it", async () => {
