@@ -67,7 +67,7 @@ ready() {
 turns=0
 until ready; do
   turns=$((turns + 1))
-  if [ "$turns" -gt 120 ]; then
+  if [ "$turns" -gt 300 ]; then
     echo "not healthy after minutes: $(ceph health | head -c 500)" >&2
     if osds; then break; fi
     echo "some of its OSDs are not up; see \\\`journalctl -u 'ceph-osd@*'\\\` on their hosts, then run again" >&2
@@ -118,9 +118,6 @@ remove_pool "$NAME-metadata"
 const LIVES = `
 if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then : >/var/lib/spillway/ceph-monitor.lives; fi
 `;
-
-/** The pool of a manager's figures of devices, which it makes some time after its start. */
-const METRICS = "device_health_metrics";
 
 /** Daemons of a monitor's host that came before the cluster knew them have given up by now. */
 const WAKE = `
@@ -199,7 +196,7 @@ async function make(context: Context, inputs: FileSystemInputs, young: boolean):
   await onCluster(inputs, context, {
     name: `make the file system ${name}`,
     text: CREATE,
-    values: { NAME: name, ...copies(replicas, METRICS) },
+    values: { NAME: name, ...copies(replicas) },
     secretFiles: { DAEMONS: daemons },
   });
   await onMonitors(context, inputs, WAKE);

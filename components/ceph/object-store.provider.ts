@@ -21,8 +21,8 @@ const pools = [
 ];
 
 const MAKE = `${POOL}
+pools ${pools.map((name) => `${name} 8`).join(" ")}
 for name in ${pools.join(" ")}; do
-  pools "$name" 8
   ceph osd pool application enable "$name" rgw >&2
 done
 `;

@@ -8,6 +8,7 @@ import { onHost } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
 import { type ClusterInputs, onCluster, orForget, TARGETS } from "./cluster.ts";
 import { LOOK_AT_DEVICE } from "./device.ts";
+import { MANAGER_POOLS } from "./pool.ts";
 
 export interface OsdInputs extends ClusterInputs {
   connection: Connection;
@@ -96,15 +97,15 @@ ceph osd in "osd.$OSD" >&2
 `;
 
 /*
- * Pools say how many copies they keep, the tree how many hosts are left for them. Ceph's own pool
- * of device figures is nobody's data.
+ * Pools say how many copies they keep, the tree how many hosts are left for them. The
+ * manager's own figures are nobody's data.
  */
 const JUDGE = `
 # One after the other: two that leave at once would each count on the other.
 exec 9</etc/ceph/ceph.conf
 flock 9
 known=$(ceph osd pool ls)
-pools=$(printf '%s\\n' "$known" | grep -vx -e device_health_metrics -e .mgr || :)
+pools=$(printf '%s\\n' "$known" | grep -vxF ${MANAGER_POOLS.map((name) => `-e ${name}`).join(" ")} || :)
 if [ -z "$pools" ]; then echo free; exit 0; fi
 size=0
 for pool in $pools; do

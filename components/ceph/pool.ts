@@ -1,15 +1,18 @@
 import { minSize } from "../render/ceph.ts";
 
+/** Pools of a manager's own figures, by Ceph's release; it makes one some time after its start. */
+export const MANAGER_POOLS = ["device_health_metrics", ".mgr"];
+
 /**
- * Shell text. `$ALSO` names a pool that others may have made, for as many copies. `pools NAME PLACEMENT_GROUPS ...` makes pools with `$REPLICAS` copies, or sets them anew: they
- * begin with few placement groups, and Ceph's autoscaler makes more. `remove_pool NAME` is for one whose data
- * may go.
+ * Shell text. `pools NAME PLACEMENT_GROUPS ...` makes pools with `$REPLICAS` copies, or sets them anew: they begin
+ * with few placement groups, and Ceph's autoscaler makes more. The manager's get as many copies.
+ * `remove_pool NAME` is for one whose data may go.
  */
 export const POOL = `
 pools() {
   # Running monitors read no file again.
   if [ "$REPLICAS" = 1 ]; then ceph config set global mon_allow_pool_size_one true >&2; fi
-  names=$ALSO
+  names="${MANAGER_POOLS.join(" ")}"
   while [ "$#" -gt 0 ]; do
     # Of one that is there this changes nothing.
     ceph osd pool create "$1" "$2" "$2" replicated --size "$REPLICAS" --autoscale_mode on >&2
@@ -38,9 +41,8 @@ remove_pool() {
 }
 `;
 
-/** What `pool` is told. */
-export const copies = (replicas: number, also = "") => ({
-  ALSO: also,
+/** What `pools` is told. */
+export const copies = (replicas: number) => ({
   REPLICAS: String(replicas),
   MIN_SIZE: String(minSize(replicas)),
 });

@@ -172,7 +172,8 @@ function differenceBetween(type: Type, old: Existing<object, object>, inputs: ob
   return type.diff?.(old, inputs) ?? differenceOf(old.inputs, inputs, { replaceOn: type.replaceOn });
 }
 
-function areWordsAlone(type: Type, old: Existing<object, object>, inputs: object): boolean {
+/** Whether an update would change nothing but words that allow something later. */
+export function areWordsAlone(type: Type, old: Existing<object, object>, inputs: object): boolean {
   const before = Object.entries(old.inputs).filter(([name]) =>
     (type.words as readonly string[] | undefined)?.includes(name),
   );

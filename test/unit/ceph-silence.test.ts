@@ -49,7 +49,8 @@ const { run } = vi.hoisted(() => ({
       .replaceAll("/usr/bin/ceph", "ceph")
       .replaceAll("/var/lib/ceph/osd", root)
       .replaceAll("/var/lib/spillway", root)
-      .replaceAll("/etc/ceph", root);
+      .replaceAll("/etc/ceph", root)
+      .replaceAll("-p /run", `-p ${root}`);
     const values = Object.entries({ ...script.files, ...script.secretFiles }).map(([name, content]) => {
       writeFileSync(join(root, name), content);
       return [name, join(root, name)];

@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { deviceProblems } from "../../components/ceph/device.ts";
 import { monitorChanges } from "../../components/ceph/devices.provider.ts";
 import { outputsOf } from "../../components/ceph/filesystem.provider.ts";
+import { osd } from "../../components/ceph/osd.provider.ts";
 import { type CephObjectGatewayArgs, gatewayProblems } from "../../components/onprem/ceph-gateway.ts";
 import { blockPoolProblems, cephStoreProblems } from "../../components/onprem/ceph-problems.ts";
 import type { CephStoreArgs } from "../../components/onprem/ceph-store.ts";
 import type { Site } from "../../components/onprem/site.ts";
+import { areWordsAlone } from "../../components/provider/server.ts";
 import { cephConfig, cephKey, minSize, uuidOf } from "../../components/render/ceph.ts";
 
 const site = { hosts: { s1: {}, s2: {}, s3: {}, w1: {} } } as unknown as Site;
@@ -112,6 +114,15 @@ describe("a device", () => {
     expect(problems(`block ${size}`)).toEqual([]);
     expect(problems(`block ${size} osd u1`)).toEqual([]);
   });
+});
+
+test("a word alone is no work, and with anything else it is", () => {
+  const inputs = { host: "s1", device: "/dev/sdb", key: "k", allowDataLoss: false };
+  const old = { id: "u", inputs, outputs: { osd: 0 } };
+  const alone = (change: object) => areWordsAlone(osd as never, old, { ...inputs, ...change });
+  expect(alone({ allowDataLoss: true })).toBe(true);
+  expect(alone({ allowDataLoss: true, key: "other" })).toBe(false);
+  expect(alone({ key: "other" })).toBe(false);
 });
 
 test("monitors come and go, but not all at once, and none moves", () => {
