@@ -1,6 +1,7 @@
 import type { Connection } from "../model/connection.ts";
+import { dataLossProblem } from "../model/data-loss.ts";
 import { refuse } from "../model/problem.ts";
-import { type Capacity, dataLossProblem } from "../model/store.ts";
+import type { Capacity } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { ConnectionError, onHost } from "../ssh/session.ts";

@@ -1,5 +1,5 @@
+import { dataLossProblem } from "../model/data-loss.ts";
 import { refuse } from "../model/problem.ts";
-import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { type ClusterInputs, onCluster, orForget } from "./cluster.ts";

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { ResourceType } from "../provider/resource.ts";
-import { newAuthority, notAfter, type Pair } from "./x509.ts";
+import { notAfter, type Pair } from "./certificate.ts";
 
 export interface AuthorityInputs {
   commonName: string;
@@ -20,6 +20,8 @@ export const authority: ResourceType<AuthorityInputs, AuthorityOutputs> = {
   computed: ["certificate", "privateKey", "notAfter", "publicKeyHash"],
   secret: ["privateKey"],
   async create(_context, { commonName, validityDays }) {
+    // What issues takes a while to load, and a run that changes nothing waits for the plugin.
+    const { newAuthority } = await import("./issue.ts");
     const pair = await newAuthority(commonName, validityDays);
     const parsed = new X509Certificate(pair.certificate);
     const outputs = {

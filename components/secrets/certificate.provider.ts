@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { differenceOf } from "../provider/difference.ts";
 import type { ResourceType } from "../provider/resource.ts";
-import { daysLeft, newCertificate, notAfter, type Pair, type Subject } from "./x509.ts";
+import { daysLeft, notAfter, type Pair, type Subject } from "./certificate.ts";
 
 export interface CertificateInputs extends Subject {
   authority: Pair;
@@ -15,6 +15,8 @@ export interface CertificateOutputs extends Pair {
 }
 
 async function issue(inputs: CertificateInputs): Promise<CertificateOutputs> {
+  // As with authorities: a run that issues nothing does not wait for it to load.
+  const { newCertificate } = await import("./issue.ts");
   const pair = await newCertificate(inputs.authority, inputs);
   return { ...pair, notAfter: notAfter(pair.certificate) };
 }

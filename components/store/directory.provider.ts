@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Connection } from "../model/connection.ts";
+import { dataLossProblem } from "../model/data-loss.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { dataLossProblem } from "../model/store.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { NOTHING_MOUNTED_BELOW } from "../ssh/mounts.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Context } from "../../components/provider/resource.ts";
 import { authority } from "../../components/secrets/authority.provider.ts";
 import { type CertificateInputs, certificate } from "../../components/secrets/certificate.provider.ts";
-import { daysLeft } from "../../components/secrets/x509.ts";
+import { daysLeft } from "../../components/secrets/certificate.ts";
 
 const context = {} as Context;
 

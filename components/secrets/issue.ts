@@ -1,35 +1,11 @@
 // @peculiar/x509 resolves its parts by decorators and wants this first.
 import "reflect-metadata";
-import { type webcrypto, X509Certificate } from "node:crypto";
+import type { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import type { Pair, Subject } from "./certificate.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY = 24 * 60 * 60 * 1000;
-
-/** A certificate and its private key, both PEM. */
-export interface Pair {
-  certificate: string;
-  privateKey: string;
-}
-
-/** What is certified. */
-export interface Subject {
-  commonName: string;
-  /** Kubernetes reads groups from it. @default none */
-  organization?: string;
-  dnsNames?: string[];
-  ipAddresses?: string[];
-  usages: ("server" | "client")[];
-  validityDays: number;
-}
-
-/** When a certificate ends, RFC 3339. */
-export const notAfter = (certificate: string): string =>
-  new Date(new X509Certificate(certificate).validTo).toISOString();
-
-/** Days from now until a certificate ends; negative when it has. */
-export const daysLeft = (certificate: string): number =>
-  (Date.parse(new X509Certificate(certificate).validTo) - Date.now()) / DAY;
 
 /** A self-signed authority. */
 export async function newAuthority(commonName: string, validityDays: number): Promise<Pair> {
