@@ -17,10 +17,18 @@ export interface StatusOutputs {
   capacity: Capacity;
 }
 
-/** A line for each copy that is behind or not there. */
-const HEALTH = `
-for volume in $(gluster --mode=script volume list 2>/dev/null | grep -v '^No volumes'); do
-  gluster --mode=script volume heal "$volume" info 2>/dev/null | awk -v volume="$volume" '
+/** A line for each copy that is behind or not there, and for what nobody says. */
+export const HEALTH = `
+if ! volumes=$(gluster --mode=script volume list 2>&1); then
+  case $volumes in "No volumes"*) ;; *) echo "the volumes are not known: $volumes" | head -n 1 ;; esac
+  exit 0
+fi
+for volume in $(printf '%s\\n' "$volumes" | grep -v '^No volumes' || :); do
+  if ! heals=$(gluster --mode=script volume heal "$volume" info 2>/dev/null); then
+    echo "$volume: what is left to heal is not known"
+    continue
+  fi
+  printf '%s\\n' "$heals" | awk -v volume="$volume" '
     /^Brick / { brick = $2 }
     /^Status:/ && !/Connected/ { print volume ": " brick " is not connected" }
     /^Number of entries:/ && $4 + 0 > 0 { print volume ": " $4 " entries to heal, as " brick " sees it" }'

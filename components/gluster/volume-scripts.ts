@@ -139,7 +139,8 @@ if ! said=$(gluster --mode=script volume info "$VOLUME" 2>&1); then
 fi
 if printf '%s\\n' "$said" | grep -q '^Status: Started'; then echo started; else echo stopped; fi
 while IFS='=' read -r key value <&3; do
-  printf 'option %s %s\\n' "$key" "$(gluster --mode=script volume get "$VOLUME" "$key" 2>/dev/null | awk -v key="$key" '$1 == key { print $2 }')"
+  known=$(g volume get "$VOLUME" "$key")
+  printf 'option %s %s\\n' "$key" "$(printf '%s\\n' "$known" | awk -v key="$key" '$1 == key { print $2 }')"
 done 3<"$OPTIONS"
 printf '%s\\n' "$said" | sed -n 's/^Brick[0-9][0-9]*: \\([^ ]*\\).*/brick \\1/p'
 `;

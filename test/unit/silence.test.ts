@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
-import { CLEAR, ENSURE, REMOVE } from "../../components/gluster/volume-scripts.ts";
+import { HEALTH } from "../../components/gluster/status.provider.ts";
+import { CLEAR, ENSURE, REMOVE, STATE } from "../../components/gluster/volume-scripts.ts";
 import { drain } from "../../components/kubeadm/control-plane.ts";
 import { controlPlaneMember } from "../../components/kubeadm/control-plane-member.provider.ts";
 import { COPY_TREE, TREE } from "../../components/operations/tree.ts";
@@ -147,6 +148,23 @@ test("a volume of which glusterd says nothing is not taken for one that is gone"
   expect(run(REMOVE, volume).status).not.toBe(0);
   put("gluster", "echo 'Volume v does not exist'; exit 1");
   expect(run(REMOVE, volume).status).toBe(0);
+});
+
+test("a pool of which glusterd says nothing is not taken for a healthy one", () => {
+  put("gluster", "echo 'Connection failed. Please check.' >&2; exit 1");
+  expect(run(HEALTH).stdout).toBe("the volumes are not known: Connection failed. Please check.\n");
+  put("gluster", 'case "$*" in *list) echo v ;; *) exit 1 ;; esac');
+  expect(run(HEALTH).stdout).toBe("v: what is left to heal is not known\n");
+  put("gluster", "echo 'No volumes present in cluster'");
+  expect(run(HEALTH).stdout).toBe("");
+});
+
+test("an option that glusterd does not tell is not taken for one that was changed", () => {
+  put("gluster", 'case "$*" in *"volume get"*) echo broken; exit 1 ;; *) echo "Status: Started" ;; esac');
+  writeFileSync(join(folder, "options"), "a=b\n");
+  const { status, stderr } = run(STATE, { ...volume, OPTIONS: join(folder, "options") });
+  expect(status).not.toBe(0);
+  expect(stderr).toContain("broken");
 });
 
 test("nothing is removed below which something is mounted", () => {
