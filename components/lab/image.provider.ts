@@ -15,6 +15,7 @@ export const labPackages: readonly string[] = [
   "containernetworking-plugins",
   "curl",
   "docker-registry",
+  "bird2",
   "keepalived",
   "kmod",
   "iptables",

@@ -1,8 +1,8 @@
 import { addressPlanProblems, rangeProblem } from "./address-plan.ts";
+import { bgpProblems, type RoutesArgs } from "./bgp.ts";
 import { nearest, quote } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { contains, parseAddress, parseRange } from "./range.ts";
-import { list, named, optional, text } from "./shape.ts";
 import { type UnderlayArgs, underlayProblems } from "./underlay.ts";
 
 /** How containers talk, whatever the mode. */
@@ -33,12 +33,13 @@ export type ClusterNetworkArgs = NetworkRanges & {
 } & PolicyArgs;
 
 /**
- * Pods that ask for it have a second interface, with an address of their own on the site's network; the first one is
- * as in mode `bridge`. Network policies do not see the second.
+ * Pods with addresses that the site's machines reach without translation; among themselves they are as in mode
+ * `bridge`. By a range of the site's network: pods that ask for it have a second interface there, which network
+ * policies do not see. By BGP: every pod, at its only address.
  */
 export type UnderlayNetworkArgs = NetworkRanges & {
   mode: "underlay";
-  underlay: UnderlayArgs;
+  underlay: UnderlayArgs | RoutesArgs;
 } & PolicyArgs;
 
 /** Whether network policies take effect, and what only a network that enforces them offers. */
@@ -69,8 +70,19 @@ export type Network = Required<NetworkRanges> &
   (
     | { mode: "none" | "host" }
     | { mode: "bridge" | "overlay"; policies: Policies; loadBalancers?: string }
-    | { mode: "underlay"; underlay: UnderlayArgs; policies: Policies; loadBalancers?: string }
+    | {
+        mode: "underlay";
+        underlay: UnderlayArgs | RoutesArgs;
+        policies: Policies;
+        loadBalancers?: string;
+      }
   );
+
+/** The site's routers know the way to pods, whose packets keep their addresses everywhere. */
+export const isRouted = (
+  network: Network,
+): network is Extract<Network, { mode: "underlay" }> & { underlay: RoutesArgs } =>
+  network.mode === "underlay" && network.underlay.bgp !== undefined;
 
 /** Of a network that says nothing of policies. */
 export const DEFAULT_POLICIES: Policies = "enforced";
@@ -89,23 +101,14 @@ const hasPolicies = (args: NetworkArgs): args is ClusterNetworkArgs | UnderlayNe
 /** What a network says that nodes were once told and cannot be told again, by argument. */
 export function networkFacts(network: Network): Record<string, string> {
   // One fact, since clusters that were made before there was a choice know the mode only: theirs are unenforced.
+  const kind = isRouted(network) ? "underlay by routes" : network.mode;
   const enforced = "policies" in network && network.policies === "enforced";
   return {
-    "network.mode": enforced ? `${network.mode}, policies enforced` : network.mode,
+    "network.mode": enforced ? `${kind}, policies enforced` : kind,
     "network.pods": network.pods,
     "network.services": network.services,
   };
 }
-
-/** What TypeScript would say of a network, for one that came from configuration. */
-export const NETWORK_SHAPE = named({
-  mode: text,
-  pods: text,
-  services: text,
-  policies: text,
-  loadBalancers: text,
-  underlay: optional(named({ range: text, gateway: text, exclude: optional(list(text)), parent: text })),
-});
 
 /** Arguments that some modes have besides the ranges, by mode. */
 const OPTIONS: Record<NetworkMode, readonly string[]> = {
@@ -133,11 +136,33 @@ export function networkProblems(args: NetworkArgs | undefined, site: NetworkSite
   const { pods, services } = networkOf(args);
   return [
     ...(args ? optionProblems(args) : []),
-    ...(args && hasPolicies(args) ? policyProblems(args, site) : []),
-    ...(args?.mode === "underlay"
-      ? underlayProblems(args.underlay, { ...site, loadBalancers: args.loadBalancers })
-      : []),
+    ...(args && hasPolicies(args) ? policyProblems(args, withRouters(args, site)) : []),
+    ...(args?.mode === "underlay" ? siteProblems(args, site) : []),
     ...addressPlanProblems({ site: site.range, pods, services, hosts: {} }),
+  ];
+}
+
+/** Routers are in the site's network as its hosts are. */
+function withRouters(args: ClusterNetworkArgs | UnderlayNetworkArgs, site: NetworkSite): NetworkSite {
+  const { bgp, gateway } = (args.mode === "underlay" && args.underlay) || {};
+  const routers = (bgp?.routers ?? []).map(({ address }, i) => [`router ${i + 1}`, address] as const);
+  const all = [...routers, ...(gateway === undefined ? [] : [["the gateway", gateway] as const])];
+  return { ...site, hosts: { ...site.hosts, ...Object.fromEntries(all) } };
+}
+
+/** Of the part that the site's own network has in it. */
+function siteProblems({ underlay, loadBalancers }: UnderlayNetworkArgs, site: NetworkSite): Problem[] {
+  if (underlay?.bgp === undefined)
+    return underlayProblems(underlay as UnderlayArgs | undefined, { ...site, loadBalancers });
+  const { bgp, ...others } = underlay;
+  const found = "pods are routed to by BGP";
+  const remedy =
+    "take it out, or leave bgp out: pods get addresses of the site's network, or routes lead to them";
+  return [
+    ...Object.entries(others)
+      .filter(([, value]) => value !== undefined)
+      .map(([name]) => ({ path: `network.underlay.${name}`, found, remedy })),
+    ...bgpProblems(bgp, site),
   ];
 }
 

@@ -24,6 +24,7 @@ export interface UnderlayArgs {
   exclude?: string[];
   /** Interface of the hosts on that network. @default the one with the default route */
   parent?: string;
+  bgp?: never;
 }
 
 /** What addresses of pods are checked against. */

@@ -1,12 +1,36 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { apiAddressProblems } from "../model/address-plan.ts";
+import type { BgpArgs } from "../model/bgp.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
-import { NETWORK_SHAPE, networkProblems } from "../model/network.ts";
+import { isRouted, type Network, networkProblems } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { OneStays } from "../ssh/preflight.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
+
+/** What TypeScript would say of a network, for one that came from configuration. */
+const NETWORK_SHAPE = named({
+  mode: text,
+  pods: text,
+  services: text,
+  policies: text,
+  loadBalancers: text,
+  underlay: optional(
+    named({
+      range: text,
+      gateway: text,
+      exclude: optional(list(text)),
+      parent: text,
+      bgp: optional(
+        named({
+          as: number,
+          routers: optional(list(named({ address: text, as: number, password: anything }))),
+        }),
+      ),
+    }),
+  ),
+});
 
 const CLUSTER_SHAPE = named({
   site: given,
@@ -108,15 +132,18 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
 /** Parts of the site's range that a network takes. */
 interface Parts {
   loadBalancers?: string;
-  underlay?: { range: string };
+  underlay?: { range?: string; bgp?: BgpArgs };
 }
 
 function virtualAddress({ site, apiAddress, network }: KubernetesClusterArgs): Problem[] {
   if (apiAddress === undefined) return [];
   const hosts = Object.entries(site.hosts).map(([name, { address }]) => [`host ${name}`, address] as const);
-  const taken = { ...Object.fromEntries(hosts), ...site.reservedAddresses() };
   // Each mode has one of them, or none.
   const { loadBalancers, underlay } = (network ?? {}) as Parts;
+  const routers = (underlay?.bgp?.routers ?? []).map(
+    ({ address }, i) => [`router ${i + 1}`, address] as const,
+  );
+  const taken = { ...Object.fromEntries([...hosts, ...routers]), ...site.reservedAddresses() };
   const parts = { "network.loadBalancers": loadBalancers, "network.underlay.range": underlay?.range };
   return apiAddressProblems(apiAddress, { site: site.range, taken, parts });
 }
@@ -127,6 +154,14 @@ function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
     ...networkProblems(network, { range: site.range, hosts: Object.fromEntries(hosts) }),
     ...mtuProblems("site.mtu", site.mtu, tunnelsOf(network?.mode ?? "bridge")),
   ];
+}
+
+/** TCP ports that programs of a node listen on. @param apiPort of a member of the control plane */
+export function portsOf(network: Network, apiPort?: number): number[] {
+  const kubelet = 10250;
+  const bgp = 179;
+  const everywhere = isRouted(network) ? [kubelet, bgp] : [kubelet];
+  return apiPort === undefined ? everywhere : [apiPort, 2379, 2380, ...everywhere];
 }
 
 /** A member that joins nobody would begin an empty cluster. The mark is what a host's way into the cluster leaves. */

@@ -6,7 +6,7 @@ import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
 import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
 import { leastLinkMtu, tunnelsOf } from "../model/mtu.ts";
-import { type Network, type NetworkArgs, networkFacts, networkOf } from "../model/network.ts";
+import { isRouted, type Network, type NetworkArgs, networkFacts, networkOf } from "../model/network.ts";
 import { refuse } from "../model/problem.ts";
 import {
   type ClusterSettings,
@@ -21,7 +21,7 @@ import { type HostState, Preflight } from "../ssh/resources.ts";
 import { apiOnNode } from "./api-address.ts";
 import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
-import { clusterProblems, oneMember } from "./cluster-problems.ts";
+import { clusterProblems, oneMember, portsOf } from "./cluster-problems.ts";
 import { type NodeDescription, type NodeParts, nodeState } from "./node.ts";
 import { podNetworkOf } from "./pod-networks/of-mode.ts";
 import type { PodNetwork } from "./pod-networks/pod-network.ts";
@@ -138,7 +138,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     const { site, controlPlane, apiPort } = this.#args;
     const hosts = this.#hostNames();
     const of = `KubernetesCluster "${this.#name}"`;
-    const ports = (host: string) => (controlPlane.includes(host) ? [apiPort, 2379, 2380, 10250] : [10250]);
+    const ports = (host: string) => portsOf(this.#network, controlPlane.includes(host) ? apiPort : undefined);
     // A container shows the memory and swap of the machine around it.
     const machines = hosts.every((host) => !site.hosts[host]!.container);
     return new Preflight(
@@ -179,7 +179,8 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     const network = this.#network;
     return {
       kubernetes,
-      network: network.mode,
+      // Routes take no programs of their own, and what is on one link is as in mode `bridge`.
+      network: isRouted(network) ? "bridge" : network.mode,
       ...("policies" in network && { policies: network.policies }),
     };
   }

@@ -1,4 +1,5 @@
 export { supportedVersions } from "../artifacts/list.ts";
+export type { BgpArgs, BgpRouterArgs, RoutesArgs } from "../model/bgp.ts";
 export type {
   ClusterNetworkArgs,
   HostNetworkArgs,

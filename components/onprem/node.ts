@@ -46,14 +46,15 @@ export function nodeState(
   parts: NodeParts,
   opts: pulumi.CustomResourceOptions,
 ): HostState {
-  const { files, directories = {}, units, programs = {}, modules = [] } = parts.podNetwork.onNode(node);
+  const network = parts.podNetwork.onNode(node);
+  const { files, packages = [], directories = {}, units, programs = {}, modules = [] } = network;
   const api = node.apiAddress && apiAddressState(node.apiAddress);
   return new HostState(
     `${cluster}-${node.host}-state`,
     {
       connection: node.connection,
       name: `kubernetes-${cluster}`,
-      packages: [...node.packages, ...(api?.packages ?? [])],
+      packages: [...node.packages, ...packages, ...(api?.packages ?? [])],
       modules: node.container ? [] : ["overlay", "br_netfilter", ...modules],
       sysctls: { "net.ipv4.ip_forward": "1", ...(node.container ? {} : MACHINE_SYSCTLS) },
       hosts: { [node.endpointName]: node.endpointAddresses },

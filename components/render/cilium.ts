@@ -22,6 +22,8 @@ export interface CiliumSettings {
   mtu: number;
   /** Packets between nodes go through a VXLAN tunnel; without one, by routes of the hosts. */
   tunnel: boolean;
+  /** What leaves the cluster gets its host's address. */
+  translate: boolean;
   /** Range that services of type `LoadBalancer` get addresses from. @default they get none */
   loadBalancers?: string;
   /** There are nodes besides the control plane's: they alone answer for such addresses. */
@@ -33,7 +35,13 @@ const NAMESPACE = "kube-system";
 const CGROUPS = "/run/cilium/cgroupv2";
 
 /** Flags of the agent. */
-function agentFlags({ pods, mtu, tunnel, loadBalancers }: CiliumSettings): Record<string, string | boolean> {
+function agentFlags({
+  pods,
+  mtu,
+  tunnel,
+  translate,
+  loadBalancers,
+}: CiliumSettings): Record<string, string | boolean> {
   return {
     "k8s-kubeconfig-path": `${CILIUM_FOLDER}/agent.kubeconfig`,
     "k8s-namespace": NAMESPACE,
@@ -48,7 +56,8 @@ function agentFlags({ pods, mtu, tunnel, loadBalancers }: CiliumSettings): Recor
       ? { "routing-mode": "tunnel", "tunnel-protocol": "vxlan" }
       : { "routing-mode": "native", "auto-direct-node-routes": true }),
     // By iptables it would take ipset, which not every kernel has.
-    "enable-bpf-masquerade": true,
+    "enable-bpf-masquerade": translate,
+    ...(translate ? {} : { "enable-ipv4-masquerade": false }),
     "enable-policy": "default",
     // All it is told stands here; it would look for a ConfigMap of its chart.
     "enable-dynamic-config": false,

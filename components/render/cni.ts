@@ -55,6 +55,8 @@ export interface RouteSettings {
   pods: string;
   /** Other nodes: their host address by the range of their pods. */
   peers: Record<string, string>;
+  /** What leaves the cluster gets its host's address. */
+  translate: boolean;
 }
 
 /** Marks our routes, so that they are flushed without touching others. */
@@ -64,14 +66,15 @@ const ROUTE_PROTOCOL = 177;
  * Unit that holds the routes to other nodes' pods and the translation of what leaves the cluster. A reload
  * takes no route away: a node that leaves is still drained when the others are told.
  */
-export function routesUnit({ podRange, pods, peers }: RouteSettings): string {
+export function routesUnit({ podRange, pods, peers, translate }: RouteSettings): string {
   const masquerade = `POSTROUTING -s ${podRange} ! -d ${pods} -m comment --comment spillway -j MASQUERADE`;
   const bringUp = [
     ...Object.entries(peers).map(
       ([range, address]) => `/usr/sbin/ip route replace ${range} via ${address} proto ${ROUTE_PROTOCOL}`,
     ),
-    `-/usr/sbin/iptables -w -t nat -D ${masquerade}`,
-    `/usr/sbin/iptables -w -t nat -A ${masquerade}`,
+    ...(translate
+      ? [`-/usr/sbin/iptables -w -t nat -D ${masquerade}`, `/usr/sbin/iptables -w -t nat -A ${masquerade}`]
+      : []),
   ];
   const lines = (when: string) => bringUp.map((command) => `${when}=${command}`).join("\n");
   return `[Unit]
@@ -87,8 +90,7 @@ ExecStart=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
 ${lines("ExecStart")}
 ${lines("ExecReload")}
 ExecStop=-/usr/sbin/ip route flush proto ${ROUTE_PROTOCOL}
-ExecStop=-/usr/sbin/iptables -w -t nat -D ${masquerade}
-# Each command takes milliseconds. In a container systemd may miss that one has ended, and would wait for it for 90 s.
+${translate ? `ExecStop=-/usr/sbin/iptables -w -t nat -D ${masquerade}\n` : ""}# Each command takes milliseconds. In a container systemd may miss that one has ended, and would wait for it for 90 s.
 TimeoutStartSec=30
 TimeoutStopSec=10
 

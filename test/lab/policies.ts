@@ -8,17 +8,21 @@ export class PolicyLab {
   readonly stack: Stack;
   readonly #lab: string;
 
-  /** @param network the cluster's, as TypeScript; `site` is at hand */
-  constructor(lab: string, hosts: string[], network: string) {
+  /**
+   * @param network the cluster's, as TypeScript; `site` is at hand
+   * @param beside hosts that are in no cluster
+   */
+  constructor(lab: string, hosts: string[], network: string, beside: string[] = []) {
     this.#lab = lab;
     const [controlPlane, ...workers] = hosts;
     this.stack = new Stack({
       name: lab,
       labs: [lab],
       program: `
+import * as pulumi from "@pulumi/pulumi";
 import { KubernetesCluster, Registry, Site } from "spillway/lab";
 
-const site = new Site("${lab}", { hosts: ${JSON.stringify(hosts)} });
+const site = new Site("${lab}", { hosts: ${JSON.stringify([...hosts, ...beside])} });
 const registry = new Registry("registry", { site, host: "${controlPlane}" });
 const cluster = new KubernetesCluster("c", {
   site, registry, version: "1.36",
@@ -68,13 +72,22 @@ spec:
   }
 
   /** What the server answers to a pod that asks from its own network; nothing within some seconds is `silence`. */
-  async ask(pod: string, host: string, address: string): Promise<string> {
+  ask(pod: string, host: string, address: string): Promise<string> {
+    return this.fromPod(pod, host, `${request(address)} || echo silence`);
+  }
+
+  /**
+   * Runs shell text of the host in the network of a pod, and gives what it printed.
+   *
+   * @param background goes on while it runs
+   */
+  async fromPod(pod: string, host: string, script: string, { background = false } = {}): Promise<string> {
     const id = await this.kubectl(`get pod ${pod} -o 'jsonpath={.status.containerStatuses[0].containerID}'`);
     return this.onHost(
       host,
       `pid=$(ctr -n k8s.io task ls | awk -v id="${id.replace("containerd://", "")}" '$1 == id { print $2 }')
        # As a process of the host, whose control groups are where services are translated.
-       systemd-run --quiet --collect --wait --pipe nsenter --net --target "$pid" ${request(address)} || echo silence`,
+       systemd-run --quiet --collect ${background ? "" : "--wait --pipe"} nsenter --net --target "$pid" bash -c '${script.replaceAll("'", "'\\''")}'`,
     );
   }
 
@@ -88,7 +101,7 @@ spec:
 }
 
 /** A shell command that asks an address for its page and shows the last line. */
-const request = (address: string): string =>
+export const request = (address: string): string =>
   `timeout 5 bash -c 'exec 3<>/dev/tcp/${address}/8080; printf "GET / HTTP/1.0\\r\\n\\r\\n" >&3; tail -n 1 <&3'`;
 
 /** Tries until it no longer throws; after three minutes what it threw. */

@@ -97,11 +97,19 @@ describe("a cluster on own machines", () => {
     return ofType(asked, "ssh:HostState").find(({ name }) => name === `paris-${host}-state`)!.inputs;
   };
 
+  const underlay = { bgp: { as: 64512, routers: [{ address: "10.0.0.1", password: "a word" }] } };
+  const announced: NetworkArgs = { mode: "underlay", underlay };
+
   test.each<[NetworkArgs, string[]]>([
     [{ mode: "bridge", policies: "unenforced" }, ["spillway-routes.service"]],
     [{ mode: "overlay", policies: "unenforced" }, ["flanneld.service"]],
     [{ mode: "bridge", policies: "enforced" }, ["cilium-agent.service"]],
     [{ mode: "overlay", policies: "enforced" }, ["cilium-agent.service"]],
+    [announced, ["cilium-agent.service", "spillway-bgp.service"]],
+    [
+      { mode: "underlay", underlay, policies: "unenforced" },
+      ["spillway-bgp.service", "spillway-routes.service"],
+    ],
   ])("carries packets in %o by units of its own on a worker", async (network, units) => {
     const state = await stateOf(network);
     const common = ["containerd.service", "kubelet.service"];
@@ -117,6 +125,29 @@ describe("a cluster on own machines", () => {
     expect(member!.inputs.initConfig).toContain("disabled: true");
     expect(member!.inputs.manifests).toContain("cidr: 10.0.0.64/27");
     expect(asked.map(({ name }) => name)).not.toContain("paris-kube-proxy");
+  });
+
+  test("announces a node's own pods to routers that it shares a secret with", async () => {
+    const { packages, files } = await stateOf(announced);
+    expect(packages).toContain("bird2");
+    const file = (files as Record<string, { content: string; mode: string }>)["/etc/spillway/bgp/bird.conf"]!;
+    expect(file.mode).toBe("0600");
+    expect(file.content).toContain("route 10.244.21.0/24 unreachable;");
+    expect(file.content).toContain('password "a word";');
+  });
+
+  test("has no address of the API that a router has", async () => {
+    const found = await problemsOf(() => platform({ network: announced, apiAddress: "10.0.0.1" }));
+    expect(found).toEqual([expect.stringContaining("router 1")]);
+  });
+
+  test("listens for routers on a port that is free", async () => {
+    const [look] = ofType(await build(() => platform({ network: announced })), "ssh:Preflight").filter(
+      ({ name }) => name === "paris-preflight",
+    );
+    expect(look!.inputs.require).toMatchObject({
+      freePorts: { cp1: [6443, 2379, 2380, 10250, 179], w1: [10250, 179] },
+    });
   });
 
   test("refuses addresses for pods that a host has", async () => {

@@ -13,6 +13,7 @@ import {
   authenticationConfig,
   encryptionConfig,
 } from "../../components/render/api-server.ts";
+import { bgpUnit, birdConfig } from "../../components/render/bgp.ts";
 import {
   CAPS,
   cephClientConfig,
@@ -77,6 +78,7 @@ const cilium = {
   pods: "10.244.0.0/16",
   mtu: 1500,
   tunnel: true,
+  translate: true,
   loadBalancers: "10.0.0.64/27",
   workers: true,
 };
@@ -97,6 +99,13 @@ const rendered: Record<string, string> = {
   "api-address-interface.sh": interfaceScript(member),
   "audit-policy.yaml": auditPolicy,
   "authentication.yaml": authenticationConfig,
+  "bird.conf": birdConfig({
+    address: "10.0.0.21",
+    podRange: "10.244.21.0/24",
+    bgp: { as: 64512, routers: [{ address: "10.0.0.1", as: 64513 }, { address: "10.0.0.2" }] },
+    passwords: ["abc", undefined],
+  }),
+  "bgp.service": bgpUnit("10.244.21.0/24"),
   "ceph.conf": cephConfig({
     ...ceph,
     network: "10.0.0.0/24",
@@ -130,6 +139,10 @@ const rendered: Record<string, string> = {
   "cni-overlay.json": cniConfig({ podRange: "10.244.11.0/24", mtu: 1450 }),
   "cilium-agent-bridge.service": ciliumAgentUnit(
     { ...cilium, tunnel: false },
+    { host: "w1", container: false },
+  ),
+  "cilium-agent-announced.service": ciliumAgentUnit(
+    { ...cilium, tunnel: false, translate: false },
     { host: "w1", container: false },
   ),
   "cilium-agent-overlay.service": ciliumAgentUnit(cilium, { host: "w1", container: true }),
@@ -188,6 +201,13 @@ const rendered: Record<string, string> = {
     podRange: "10.244.11.0/24",
     pods: "10.244.0.0/16",
     peers: { "10.244.21.0/24": "10.0.0.21" },
+    translate: true,
+  }),
+  "routes-announced.service": routesUnit({
+    podRange: "10.244.11.0/24",
+    pods: "10.244.0.0/16",
+    peers: { "10.244.21.0/24": "10.0.0.21" },
+    translate: false,
   }),
 };
 

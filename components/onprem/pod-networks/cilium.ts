@@ -1,4 +1,4 @@
-import type { Network } from "../../model/network.ts";
+import { isRouted, type Network } from "../../model/network.ts";
 import {
   CILIUM_CNI,
   CILIUM_CNI_CONFIG,
@@ -16,7 +16,8 @@ import type { NodeNetwork, PodNetwork, PodNetworkArgs } from "./pod-network.ts";
 export function cilium(args: PodNetworkArgs): PodNetwork {
   const { mode, pods, loadBalancers } = args.network as Extract<Network, { policies: unknown }>;
   const { mtu, workers } = args;
-  const settings = { pods, mtu, tunnel: mode === "overlay", loadBalancers, workers };
+  const translate = !isRouted(args.network);
+  const settings = { pods, mtu, tunnel: mode === "overlay", translate, loadBalancers, workers };
   const operator = operatorOf(args);
   const agentAccess = access("cilium", args);
   return {

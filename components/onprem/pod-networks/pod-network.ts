@@ -41,6 +41,8 @@ export interface NodeNetwork {
   /** How a pod is connected: a CNI configuration list. */
   cni: string;
   files: Files;
+  /** Debian packages besides those of every node. @default none */
+  packages?: string[];
   /** @default none */
   directories?: Record<string, DirectoryState>;
   units: Record<string, UnitState>;

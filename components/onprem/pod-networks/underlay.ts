@@ -1,5 +1,4 @@
-import type { Network } from "../../model/network.ts";
-import { underlayPlan } from "../../model/underlay.ts";
+import { type UnderlayArgs, underlayPlan } from "../../model/underlay.ts";
 import {
   MULTUS_CONFIG,
   multusConfig,
@@ -21,7 +20,7 @@ const WHEREABOUTS_ACCESS = "/etc/spillway/whereabouts/kubeconfig";
 export const underlay =
   (clusterNetwork: Way): Way =>
   (args) => {
-    const { underlay } = args.network as Extract<Network, { mode: "underlay" }>;
+    const { underlay } = args.network as { underlay: UnderlayArgs };
     const own = clusterNetwork(args);
     const site = { addresses: underlayPlan(underlay, args.site), mtu: args.mtu, parent: underlay.parent };
     const files = {
