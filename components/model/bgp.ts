@@ -32,19 +32,11 @@ export interface RoutesArgs {
   parent?: never;
 }
 
-/** What routers are checked against. */
-export interface BgpSite {
-  /** Range of the site's own network. */
-  range: string;
-  /** Addresses of its hosts, by name. */
-  hosts: Record<string, string>;
-}
-
 /** Longest key of TCP MD5, as Linux has it. */
 const LONGEST_PASSWORD = 80;
 
-/** Everything wrong with BGP of the right shape. */
-export function bgpProblems(args: Partial<BgpArgs>, site: BgpSite): Problem[] {
+/** Everything wrong with BGP of the right shape. @param range of the site's own network */
+export function bgpProblems(args: Partial<BgpArgs>, range: string): Problem[] {
   const { routers = [] } = args;
   const path = "network.underlay.bgp";
   const none = { path: `${path}.routers`, found: "no routers", remedy: "name one by its address" };
@@ -52,7 +44,7 @@ export function bgpProblems(args: Partial<BgpArgs>, site: BgpSite): Problem[] {
     ...systemProblems(`${path}.as`, args.as),
     ...(routers.length === 0 ? [none] : []),
     ...routers.flatMap((router, i) => [
-      ...addressProblems(`${path}.routers[${i}].address`, router, routers.slice(0, i), site),
+      ...addressProblems(`${path}.routers[${i}].address`, router, routers.slice(0, i), range),
       ...(router.as === undefined ? [] : systemProblems(`${path}.routers[${i}].as`, router.as)),
       ...(comesLater(router.password)
         ? []
@@ -79,7 +71,7 @@ function addressProblems(
   path: string,
   { address }: Partial<BgpRouterArgs>,
   before: readonly BgpRouterArgs[],
-  { range, hosts }: BgpSite,
+  range: string,
 ): Problem[] {
   const remedy = "give the address that the router has in the site's network";
   const number = parseAddress(address);
@@ -93,8 +85,7 @@ function addressProblems(
     return [{ path, found: `${address} is no host address of the site's range ${range}`, remedy }];
   if (before.some((other) => other.address === address))
     return [{ path, found: `${address} is named twice`, remedy: "take it out" }];
-  const host = Object.entries(hosts).find(([, its]) => its === address)?.[0];
-  return host === undefined ? [] : [{ path, found: `${address} is the address of ${host}`, remedy }];
+  return [];
 }
 
 /** What a session's shared secret cannot be; never says what it is. Without one is well. */

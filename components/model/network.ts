@@ -162,7 +162,7 @@ function siteProblems({ underlay, loadBalancers }: UnderlayNetworkArgs, site: Ne
     ...Object.entries(others)
       .filter(([, value]) => value !== undefined)
       .map(([name]) => ({ path: `network.underlay.${name}`, found, remedy })),
-    ...bgpProblems(bgp, site),
+    ...bgpProblems(bgp, site.range),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Members } from "../lab/members.ts";
+import { Members } from "../cluster/members.ts";
 
 const cluster = new Members("long-members");
 const { three } = Members;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OwnMachines, rename } from "../lab/own-machines.ts";
+import { OwnMachines, rename } from "../cluster/own-machines.ts";
 
 const site = new OwnMachines("long-onprem");
 const { platform } = site;

@@ -46,15 +46,17 @@ export async function start(): Promise<Measure[]> {
     await destroy();
   }
   const caches = cold ? "cold" : "warm";
+  // Both are kept: neither takes the other's place in the table.
+  const bench = cold ? "start --cold" : "start";
   return [
     {
-      bench: "start",
+      bench,
       what: `npm start on a fresh state, ${caches} caches`,
       unit: "s",
       ours: first,
       limit: { most: cold ? 1200 : 240 },
     },
-    { bench: "start", what: "npm start again", unit: "s", ours: second, limit: { most: 20 } },
+    { bench, what: "npm start again", unit: "s", ours: second, limit: { most: 20 } },
   ];
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { traces } from "../lab/traces.ts";
 import { denial, eventually, PolicyLab } from "./policies.ts";
 import { Router, type Systems } from "./router.ts";
-import { traces } from "./traces.ts";
 
 const hosts = ["cp1", "w1", "w2"];
 const both = { WORKERS: "w1,w2" };

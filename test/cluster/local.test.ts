@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exec } from "../../components/lab/control.ts";
 import { checkout } from "../../tools/engine/paths.ts";
-import { Stack } from "./stack.ts";
-import { traces } from "./traces.ts";
+import { Stack } from "../lab/stack.ts";
+import { traces } from "../lab/traces.ts";
 
 const lab = "t-local";
 

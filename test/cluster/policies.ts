@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { exec } from "../../components/lab/control.ts";
-import { Stack } from "./stack.ts";
+import { Stack } from "../lab/stack.ts";
 
 /** Pods of one cluster that try to reach each other; each is asked from inside its own network. */
 export class PolicyLab {

@@ -4,8 +4,8 @@ import { expect } from "vitest";
 import { exec } from "../../components/lab/control.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import { checkout } from "../../tools/engine/paths.ts";
-import { Stack } from "./stack.ts";
-import { storePackages } from "./store-packages.ts";
+import { Stack } from "../lab/stack.ts";
+import { storePackages } from "../lab/store-packages.ts";
 
 /** Machines with sshd, systemd, a store's packages and an account with sudo, and the stack that users copy. */
 export class OwnMachines {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { PLUGIN_LINES } from "../../components/index.ts";
 import { exec, list } from "../../components/lab/control.ts";
 import { checkout } from "../../tools/engine/paths.ts";
-import { Stack } from "./stack.ts";
+import { Stack } from "../lab/stack.ts";
 
 const lab = "t-package";
 const program = `

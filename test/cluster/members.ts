@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { exec } from "../../components/lab/control.ts";
-import { Stack } from "./stack.ts";
+import { Stack } from "../lab/stack.ts";
 
 /** Hosts of a cluster of several control plane members; what the environment names takes part. */
 const hosts = ["cp1", "cp2", "cp3", "cp4", "w1", "w2"];

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exec } from "../../components/lab/control.ts";
-import { Stack } from "./stack.ts";
-import { traces } from "./traces.ts";
+import { Stack } from "../lab/stack.ts";
+import { traces } from "../lab/traces.ts";
 
 const lab = "u-modes";
 

@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exec, powerCut } from "../../components/lab/control.ts";
 import { namespaceName } from "../../components/lab/names.ts";
-import { Stack } from "./stack.ts";
-import { traces } from "./traces.ts";
+import { Stack } from "../lab/stack.ts";
+import { traces } from "../lab/traces.ts";
 
 const lab = "u-underlay";
 const hosts = ["cp1", "w1", "w2"];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { traces } from "../lab/traces.ts";
 import { OwnMachines, rename } from "./own-machines.ts";
-import { traces } from "./traces.ts";
 
 const lab = "t-onprem";
 const site = new OwnMachines(lab);
