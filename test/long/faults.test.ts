@@ -18,10 +18,11 @@ function report(outcomes: Outcome[]): void {
 
 /** A lab of the test's own, gone with it. */
 async function onLab(
+  name: string,
   work: (lab: FaultLab) => Promise<void>,
   hosts?: Parameters<typeof FaultLab.make>[1],
 ): Promise<void> {
-  const lab = await FaultLab.make("faults-long", hosts);
+  const lab = await FaultLab.make(`faults-${name}`, hosts);
   try {
     await work(lab);
   } finally {
@@ -33,32 +34,40 @@ const hours = 3_600_000;
 const withDisks = { forStore: true };
 
 test("a registry comes and goes whichever of its commands is cut", { timeout: hours }, () =>
-  onLab(async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
+  onLab("registry", async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
 );
 
 test("a cluster comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab(async (lab) => report(await sweep(lab, ["registry", "cluster"], { every, first, note }))),
+  onLab("cluster", async (lab) => report(await sweep(lab, ["registry", "cluster"], { every, first, note }))),
 );
 
 test("a store comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab(async (lab) => report(await sweep(lab, ["hosts", "store"], { every, first, note })), withDisks),
+  onLab(
+    "store",
+    async (lab) => report(await sweep(lab, ["hosts", "store"], { every, first, note })),
+    withDisks,
+  ),
 );
 
 test("a store whose monitors are gone for good is forgotten by the word alone", () =>
-  onLab(async (lab) => {
-    const before = await inventories(lab);
-    await lab.succeed("store");
-    await lab.inside("cp1", "systemctl mask --runtime --now ceph-mon@cp1 2>/dev/null");
-    const refused = await lab.up("hosts");
-    expect(refused.code).not.toBe(0);
-    expect(refused.text).toMatch(
-      /no quorum answers[\s\S]*gone for good, run with SPILLWAY_DELETE_UNREACHABLE=true/,
-    );
-    const given = await lab.stack.destroy({
-      ...lab.environment("hosts"),
-      SPILLWAY_DELETE_UNREACHABLE: "true",
-    });
-    expect(given.code, given.text).toBe(0);
-    await lab.inside("cp1", "systemctl unmask --runtime ceph-mon@cp1 2>/dev/null");
-    expect(await leftovers(lab, before)).toEqual([]);
-  }, withDisks));
+  onLab(
+    "forgotten",
+    async (lab) => {
+      const before = await inventories(lab);
+      await lab.succeed("store");
+      await lab.inside("cp1", "systemctl mask --runtime --now ceph-mon@cp1 2>/dev/null");
+      const refused = await lab.up("hosts");
+      expect(refused.code).not.toBe(0);
+      expect(refused.text).toMatch(
+        /no quorum answers[\s\S]*gone for good, run with SPILLWAY_DELETE_UNREACHABLE=true/,
+      );
+      const given = await lab.stack.destroy({
+        ...lab.environment("hosts"),
+        SPILLWAY_DELETE_UNREACHABLE: "true",
+      });
+      expect(given.code, given.text).toBe(0);
+      await lab.inside("cp1", "systemctl unmask --runtime ceph-mon@cp1 2>/dev/null");
+      expect(await leftovers(lab, before)).toEqual([]);
+    },
+    withDisks,
+  ));
