@@ -134,7 +134,17 @@ done
 `;
 
 const PURGE = `
-ceph osd purge "osd.$OSD" --yes-i-really-mean-it >&2
+# Its daemon was stopped; monitors that lost their power meanwhile have not heard of it.
+ceph osd down "osd.$OSD" >&2
+turns=0
+until said=$(ceph osd purge "osd.$OSD" --yes-i-really-mean-it 2>&1); do
+  turns=$((turns + 1))
+  case $said in
+    *EBUSY*) if [ "$turns" -lt 30 ]; then sleep 2; ceph osd down "osd.$OSD" >&2; continue; fi ;;
+  esac
+  printf '%s\n' "$said" >&2
+  exit 1
+done
 # Refused, and rightly so, as long as the host has other OSDs.
 ceph osd crush rm "$HOST" >/dev/null 2>&1 || :
 `;

@@ -45,9 +45,13 @@ export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Prom
   const held = code === 0 && cut.mode === "after" && (await lab.count(cut.host)) >= cut.k;
   const happened = power || held || (await lab.isCut(cut));
   const said = new RegExp(
-    `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*`,
+    `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*|(no quorum) answers .*`,
   ).exec(text.slice(Math.max(0, text.indexOf("Diagnostics:"))));
-  const step = said ? (said[1] ?? said[2] ?? "preflight") : code === 0 ? "(the run came to its end)" : "?";
+  const step = said
+    ? (said[1] ?? said[2] ?? said[3] ?? "preflight")
+    : code === 0
+      ? "(the run came to its end)"
+      : "?";
   if (!happened) problems.push(`no command number ${cut.k} on ${cut.host} was given`);
   if (code !== 0 && said === null) problems.push(`no error names host and step:\n${text}`);
   else if (code !== 0 && !/again/.test(said![0])) problems.push(`no word on how to go on: ${said![0]}`);
