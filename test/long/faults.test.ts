@@ -49,13 +49,22 @@ test("a store comes and goes whichever of its commands is cut", { timeout: 4 * h
   ),
 );
 
+const dropIn = "/run/systemd/system/ceph-mon@cp1.service.d";
+
+/** A monitor that its host starts and that never answers. */
+const silence = `
+mkdir -p ${dropIn}
+printf '[Service]\\nExecStart=\\nExecStart=/bin/sleep infinity\\n' >${dropIn}/silent.conf
+systemctl daemon-reload
+systemctl restart ceph-mon@cp1`;
+
 test("a store whose monitors are gone for good is forgotten by the word alone", () =>
   onLab(
     "forgotten",
     async (lab) => {
       const before = await inventories(lab);
       await lab.succeed("store");
-      await lab.inside("cp1", "systemctl mask --runtime --now ceph-mon@cp1 2>/dev/null");
+      await lab.inside("cp1", silence);
       const refused = await lab.up("hosts");
       expect(refused.code).not.toBe(0);
       expect(refused.text).toMatch(
@@ -66,7 +75,7 @@ test("a store whose monitors are gone for good is forgotten by the word alone", 
         SPILLWAY_DELETE_UNREACHABLE: "true",
       });
       expect(given.code, given.text).toBe(0);
-      await lab.inside("cp1", "systemctl unmask --runtime ceph-mon@cp1 2>/dev/null");
+      await lab.inside("cp1", `rm -r ${dropIn}; systemctl daemon-reload`);
       expect(await leftovers(lab, before)).toEqual([]);
     },
     withDisks,
