@@ -30,7 +30,7 @@ export abstract class PluginResource extends pulumi.CustomResource {
     const outputs = Object.fromEntries(computed.map((output) => [output, undefined]));
     // What is on a host is there once: its successor, made beside it, would be taken back with it.
     // Pulumi takes a stack trace, mapped to sources, with each of the four promises of every property, to
-    // name those that leak: a fifth of a run that changes nothing. It sets the limit itself where it needs one.
+    // name those that leak: a sixth of a run that changes nothing. It sets the limit itself where it needs one.
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
     try {

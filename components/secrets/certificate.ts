@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 
-const DAY = 24 * 60 * 60 * 1000;
+/** Milliseconds of a day. */
+export const DAY = 24 * 60 * 60 * 1000;
 
 /** A certificate and its private key, both PEM. */
 export interface Pair {

@@ -2,10 +2,9 @@
 import "reflect-metadata";
 import type { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import type { Pair, Subject } from "./certificate.ts";
+import { DAY, type Pair, type Subject } from "./certificate.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const DAY = 24 * 60 * 60 * 1000;
 
 /** A self-signed authority. */
 export async function newAuthority(commonName: string, validityDays: number): Promise<Pair> {

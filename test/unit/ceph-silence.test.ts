@@ -141,6 +141,26 @@ test.each(cases)("%s goes, or its data is named, when the cluster answers", asyn
   else expect(message).toMatch(/allowDataLoss/);
 });
 
+test("an OSD of whose end the monitors have not heard is told down until it can be purged", async () => {
+  const deaf = `case "\${0##*/} $*" in
+  *"osd purge"*) [ "$(grep -c "osd down" ${calls})" -ge 2 ] || { echo "Error EBUSY: osd.0 is not down" >&2; exit 16; } ;;
+esac
+`;
+  writeFileSync(answers, deaf + full);
+  await remove(cases[0]![1], cases[0]![2]);
+  const purges = destructive().filter((line) => line.includes("osd purge"));
+  expect(purges.length).toBeGreaterThanOrEqual(2);
+});
+
+test("an OSD that cannot be purged for another reason stays, and the reason is said", async () => {
+  writeFileSync(
+    answers,
+    `case "\${0##*/} $*" in *purge*) echo "Error EPERM: no" >&2; exit 1 ;; esac\n${full}`,
+  );
+  await expect(remove(cases[0]![1], cases[0]![2])).rejects.toThrow(/EPERM: no/);
+  expect(destructive().filter((line) => /^(dd|wipefs)/.test(line))).toEqual([]);
+});
+
 /** A cluster that holds something of each kind, on as many hosts as it has copies and one more. */
 const full = `case "\${0##*/} $*" in
   *"osd pool ls"*) printf '%s\\n' n s-data s-metadata default.rgw.meta ;;

@@ -10,6 +10,7 @@ import {
   Site,
   type SiteArgs,
 } from "../../components/onprem/index.ts";
+import { Preflight } from "../../components/ssh/resources.ts";
 import { type Asked, build } from "./world.ts";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHiY2zxEZh24Iau6m+tMa9cblMlaZQIhbXlPK65B9Bja";
@@ -50,6 +51,15 @@ async function problemsOf(program: () => unknown): Promise<string[]> {
   expect(refusal).toBeInstanceOf(Refusal);
   return (refusal as Refusal).problems.map(({ path, found }) => `${path}: ${found}`);
 }
+
+test("a program's own errors keep their stacks after resources were made, and after one was refused", async () => {
+  const limit = Error.stackTraceLimit;
+  await build(() => platform());
+  expect(Error.stackTraceLimit).toBe(limit);
+  const unnamed = () => new Preflight("", { hosts: [], require: { owner: "o" } });
+  await build(() => expect(unnamed).toThrow(/name/));
+  expect(Error.stackTraceLimit).toBe(limit);
+});
 
 test("a host serves one registry", async () => {
   const twice = () => {
