@@ -2,8 +2,11 @@ import { defineConfig } from "vitest/config";
 
 const minute = 60_000;
 
-/** Labs share the computer's network and cgroups: one file at a time, and time to boot hosts. */
-const lab = { fileParallelism: false, testTimeout: 10 * minute, hookTimeout: 10 * minute };
+/** Time to boot hosts. */
+const lab = { testTimeout: 10 * minute, hookTimeout: 10 * minute };
+
+/** Labs wait more than they compute: two files run at once. */
+const sideBySide = { ...lab, maxWorkers: 2, sequence: { groupOrder: 2 } };
 
 const computer = "test/lab/lab.test.ts";
 
@@ -15,15 +18,30 @@ export default defineConfig({
       // A busy computer takes its time for what starts processes.
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: minute } },
       // What labs change on the computer shows only while there are no others.
-      { extends: true, test: { name: "computer", include: [computer], ...lab } },
       {
         extends: true,
-        test: { name: "lab", include: ["test/lab/**/*.test.ts"], exclude: [computer], ...lab },
+        test: {
+          name: "computer",
+          include: [computer],
+          ...lab,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
       },
-      { extends: true, test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...lab } },
       {
         extends: true,
-        test: { name: "long", include: ["test/long/**/*.test.ts"], ...lab, testTimeout: 60 * minute },
+        test: { name: "lab", include: ["test/lab/**/*.test.ts"], exclude: [computer], ...sideBySide },
+      },
+      { extends: true, test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...sideBySide } },
+      {
+        extends: true,
+        test: {
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          ...lab,
+          fileParallelism: false,
+          testTimeout: 60 * minute,
+        },
       },
     ],
   },

@@ -158,7 +158,8 @@ export async function goBuild(module: GoModule, architecture: Architecture, work
     const step = `building ${module.name} ${module.version} with Go: ${names}`;
     await timed(work, step, async (detail) => {
       for (const { output, packages } of invocations(module)) {
-        await run(["go", "build", "-v", ...buildArguments(module), "-o", join(folder, output), ...packages], {
+        const flags = [local.withoutDebugInformation, ...buildArguments(module)];
+        await run(["go", "build", "-v", ...flags, "-o", join(folder, output), ...packages], {
           cwd,
           env: { ...goEnvironment(module, architecture), GOTMPDIR: scratch },
           signal: work.signal,

@@ -5,6 +5,9 @@ import { run } from "./run.ts";
 /** A workspace file in a folder above must not change what is built. */
 export const goEnvironment: Readonly<Record<string, string>> = { GOWORK: "off" };
 
+/** Debug information, which `-ldflags=-s -w` drops in the end, is a seventh of the compile. */
+export const withoutDebugInformation = "-gcflags=all=-dwarf=false";
+
 /** What a Go module is built with. */
 export interface GoNeed {
   /** Folder of the module: its `go.mod` says which Go it needs. */

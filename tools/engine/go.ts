@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { duration } from "../../components/local/duration.ts";
-import { goEnvironment, requireGo } from "../../components/local/go.ts";
+import { goEnvironment, requireGo, withoutDebugInformation } from "../../components/local/go.ts";
 import { output } from "../../components/local/run.ts";
 import { checkout } from "./paths.ts";
 import type { Progress } from "./progress.ts";
@@ -51,7 +51,7 @@ export async function buildCli(target: string, progress: Progress): Promise<void
     1000,
   );
   try {
-    await go(["build", "-v", ...flags, "-o", target, mainPackage], (line) => {
+    await go(["build", "-v", withoutDebugInformation, ...flags, "-o", target, mainPackage], (line) => {
       if (/^[\w./-]+$/.test(line)) compiled++;
     });
   } finally {
