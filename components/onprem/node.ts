@@ -58,7 +58,8 @@ export function nodeState(
       modules: node.container ? [] : ["overlay", "br_netfilter", ...modules],
       sysctls: { "net.ipv4.ip_forward": "1", ...(node.container ? {} : MACHINE_SYSCTLS) },
       hosts: { [node.endpointName]: node.endpointAddresses },
-      directories,
+      // containerd makes it where nobody has, and leaves it.
+      directories: { [CNI_FOLDER]: {}, ...directories },
       files: {
         ...runtimeFiles(node, parts),
         ...files,
@@ -79,6 +80,7 @@ export function nodeState(
 
 const CONTAINERD_CONFIG = "/etc/containerd/config.toml";
 const CNI_PLUGINS = "/usr/lib/cni";
+const CNI_FOLDER = "/etc/cni/net.d";
 
 /** What kubelet sets itself unless `protectKernelDefaults` tells it to find it there. */
 const MACHINE_SYSCTLS = {
