@@ -4,9 +4,15 @@ import { Refusal } from "../model/problem.ts";
 import { showArtifacts } from "./artifacts.ts";
 import { labs } from "./lab.ts";
 import { plugin } from "./plugin.ts";
-import { type Command, UsageError } from "./usage.ts";
+import { policyCheck } from "./policy-check.ts";
+import { type Answer, type Command, UsageError } from "./usage.ts";
 
-const commands: Readonly<Record<string, Command>> = { artifacts: showArtifacts, lab: labs, plugin };
+const commands: Readonly<Record<string, Command>> = {
+  artifacts: showArtifacts,
+  lab: labs,
+  "policy-check": policyCheck,
+  plugin,
+};
 
 const help = `Usage: spillway COMMAND
 
@@ -27,8 +33,10 @@ type Print = (text: string) => void;
 /** Runs one command line and returns its exit code: 0 done, 1 it did not work, 2 it was not understood. */
 export async function spillway(argv: readonly string[], print: Print, complain: Print): Promise<number> {
   try {
-    print(await answer(argv));
-    return 0;
+    const said = await answer(argv);
+    const { text, code } = typeof said === "string" ? { text: said, code: 0 } : said;
+    print(text);
+    return code;
   } catch (error) {
     const { message } = error as Error;
     if (!(error instanceof UsageError)) {
@@ -40,7 +48,7 @@ export async function spillway(argv: readonly string[], print: Print, complain: 
   }
 }
 
-async function answer(argv: readonly string[]): Promise<string> {
+async function answer(argv: readonly string[]): Promise<Answer> {
   const [name = "", ...rest] = argv;
   if (argv.length === 0) throw new UsageError("no command was given");
   if (rest.includes("--help") || name === "--help" || name === "-h") return help;

@@ -1,0 +1,32 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { checkFiles } from "../policies/check.ts";
+import { type Command, UsageError } from "./usage.ts";
+
+/** Judges files by the policy pack's controls, without an engine. */
+export const policyCheck: Command = {
+  usage: `  policy-check [--config FILE] FILE...
+      Judges files of Kubernetes (YAML, JSON) and resources as Pulumi has them ({type, name, props}): a line of
+      JSON for each violation, then a summary; exit code 1 when there are any. The configuration is that of
+      \`pulumi up --policy-pack-config\`.
+`,
+  options: { config: { type: "string" } },
+  async run({ config }, files) {
+    if (files.length === 0) throw new UsageError("say which files");
+    const lines: string[] = [];
+    const configuration = typeof config === "string" ? await configurationIn(config) : {};
+    const { violations, resources } = await checkFiles(files, configuration, (violation) =>
+      lines.push(JSON.stringify(violation)),
+    );
+    const summary = { summary: { files: files.length, resources, violations } };
+    return { text: [...lines, JSON.stringify(summary)].join("\n"), code: violations > 0 ? 1 : 0 };
+  },
+};
+
+async function configurationIn(path: string): Promise<unknown> {
+  try {
+    return parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new UsageError(`--config ${path}: ${(error as Error).message.split("\n")[0]}`);
+  }
+}

@@ -1,0 +1,1 @@
+export { policies, servePack } from "./pack.ts";

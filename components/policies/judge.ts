@@ -1,0 +1,37 @@
+import type { Control } from "./control.ts";
+import { controls } from "./controls/index.ts";
+import type { Finding, Resource } from "./resource.ts";
+import { isWaived, type Settings } from "./settings.ts";
+
+/** A control that a resource breaks, at a place. */
+export interface Violation {
+  control: string;
+  path: string;
+  /** What must be so, what is wrong, and what to do. Holds no value of the resource. */
+  message: string;
+}
+
+const byId: ReadonlyMap<string, Control> = new Map(controls.map((control) => [control.id, control]));
+
+export const controlIds: ReadonlySet<string> = new Set(byId.keys());
+
+/** All that is wrong with a resource. Pure. */
+export function judge(resource: Resource, settings: Settings): Violation[] {
+  return controls.flatMap((control) => violationsOf(control, resource, settings));
+}
+
+/** Where a resource breaks one control. Pure. */
+export function violationsOf(control: Control, resource: Resource, settings: Settings): Violation[] {
+  if (control.production && settings.environment !== "production") return [];
+  const findings = [...control.find(resource, settings)];
+  if (findings.length === 0 || isWaived(settings, control.id, resource.name)) return [];
+  return findings.map((finding) => ({
+    control: control.id,
+    path: finding.path,
+    message: messageOf(control, finding),
+  }));
+}
+
+function messageOf({ title, remedy }: Control, { path, what }: Finding): string {
+  return `${title}. ${path}${what === undefined ? "" : `: ${what}`}. To do: ${remedy}.`;
+}

@@ -1,0 +1,86 @@
+import {
+  PolicyPack,
+  type ReportViolation,
+  type ResourceValidationArgs,
+  type ResourceValidationPolicy,
+} from "@pulumi/policy";
+import { type Control, PRACTICES } from "./control.ts";
+import { controls } from "./controls/index.ts";
+import { controlIds, violationsOf } from "./judge.ts";
+import type { Resource } from "./resource.ts";
+import { SETTINGS_SCHEMA, type Settings, settingsOf } from "./settings.ts";
+import { type Properties, UNKNOWN } from "./value.ts";
+
+/**
+ * Settings of the run. Policies cannot read each other's configuration: the one named `settings`, which comes
+ * first, reads it for all.
+ */
+let settings: Settings = read({});
+let isTold = false;
+
+function read(given: object, stack?: string): Settings {
+  return settingsOf(given, { stack, known: controlIds, today: new Date().toISOString().slice(0, 10) });
+}
+
+/** Name of the stack, as a URN begins: `urn:pulumi:STACK::PROJECT::...`. */
+const stackOf = (urn: string): string | undefined => /^urn:pulumi:(.*?)::/.exec(urn)?.[1];
+
+const settingsPolicy: ResourceValidationPolicy = {
+  name: "settings",
+  description: "The pack's settings and waivers are what they should be",
+  enforcementLevel: "advisory",
+  configSchema: { properties: SETTINGS_SCHEMA as never },
+  validateResource: ({ getConfig, urn }, report) => {
+    const { enforcementLevel: _, ...given } = getConfig<Properties>();
+    settings = read(given, stackOf(urn));
+    if (isTold) return;
+    isTold = true;
+    for (const problem of settings.problems) report(problem);
+  },
+};
+
+/** One policy of the pack. */
+function policyOf(control: Control): ResourceValidationPolicy {
+  return {
+    name: control.id,
+    description: `${control.title} (${PRACTICES[control.practice]})`,
+    enforcementLevel: control.level ?? "mandatory",
+    validateResource: (args: ResourceValidationArgs, report: ReportViolation) => {
+      for (const { message } of violationsOf(control, resourceOf(args), settings)) report(message);
+    },
+  };
+}
+
+/** For a pack of your own: `new PolicyPack("ours", { policies: [...policies, ...more] })`. */
+export const policies: readonly ResourceValidationPolicy[] = [settingsPolicy, ...controls.map(policyOf)];
+
+/** Serves the pack to the engine that started this process. */
+export function servePack(): void {
+  new PolicyPack("spillway", { policies: [...policies], enforcementLevel: "mandatory" });
+}
+
+let last: { key: object; resource: Resource } | undefined;
+
+function resourceOf({ type, name, props }: ResourceValidationArgs): Resource {
+  // The same object for each policy as long as one resource is judged, by the SDK's word for what a proxy hides.
+  const key = (props as Properties).__getSpecialProxyTarget as object;
+  if (last?.key === key) return last.resource;
+  const resource = { type, name, props: plain(props) as Properties };
+  last = { key, resource };
+  return resource;
+}
+
+/** A copy in which every value that is not known yet is `UNKNOWN`: the SDK throws at each of them. */
+export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return Array.from({ length: value.length }, (_, i) => entry(value, i));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.keys(value).map((key) => [key, entry(value, key)]));
+}
+
+function entry(holder: object, key: string | number): unknown {
+  try {
+    return plain((holder as Record<string | number, unknown>)[key]);
+  } catch {
+    return UNKNOWN;
+  }
+}

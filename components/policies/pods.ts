@@ -1,0 +1,140 @@
+import { type KubernetesType, kubernetesOf, kubernetesType, type Resource } from "./resource.ts";
+import { at, isObject, listOf, type Properties, textOf, UNKNOWN } from "./value.ts";
+
+/** How a container takes part in its pod. */
+export type Role = "containers" | "initContainers" | "ephemeralContainers";
+
+export interface Container {
+  path: string;
+  role: Role;
+  props: Properties;
+  /** An init container that goes on beside the others. */
+  isSidecar: boolean;
+}
+
+/** The pod that a resource makes, whichever kind it is of. */
+export interface Pod {
+  /** Where the pod's spec is, below the resource's properties. */
+  path: string;
+  /** Kind of the object that has it. */
+  kind: string;
+  spec: Properties;
+  /** Where the pod's metadata are, with what is there. */
+  metadata: { path: string; props: Properties };
+  containers: Container[];
+  isWindows: boolean;
+  /** Says a part of an object that is there: what it does not name is not missing. */
+  isPatch: boolean;
+}
+
+interface Shape {
+  /** Keys that lead to the pod's template, which has metadata and spec. */
+  template: string[];
+}
+
+const SHAPES: Record<string, Shape> = {
+  Pod: { template: [] },
+  PodTemplate: { template: ["template"] },
+  Deployment: { template: ["spec", "template"] },
+  StatefulSet: { template: ["spec", "template"] },
+  DaemonSet: { template: ["spec", "template"] },
+  ReplicaSet: { template: ["spec", "template"] },
+  ReplicationController: { template: ["spec", "template"] },
+  Job: { template: ["spec", "template"] },
+  CronJob: { template: ["spec", "jobTemplate", "spec", "template"] },
+  ScheduledJob: { template: ["spec", "jobTemplate", "spec", "template"] },
+};
+
+const GROUPS = new Set(["core", "apps", "batch", "extensions"]);
+
+/** Kinds of Kubernetes objects that make pods. */
+export const POD_KINDS: readonly string[] = Object.keys(SHAPES);
+
+const seen = new WeakMap<Properties, Pod[]>();
+
+/** Every pod that a resource makes: none, one, or those of a list's items. */
+export function podsOf(resource: Resource): readonly Pod[] {
+  const before = seen.get(resource.props);
+  if (before) return before;
+  const pods = objectsOf(resource).flatMap(({ type, props, path }) => {
+    const pod = podOf(type, props, path);
+    return pod ? [pod] : [];
+  });
+  seen.set(resource.props, pods);
+  return pods;
+}
+
+/** A Kubernetes object, or one of a list's items. */
+export interface KubernetesObject {
+  type: KubernetesType;
+  props: Properties;
+  path: string;
+}
+
+/** The objects that a resource is: itself, or a list's items. */
+export function objectsOf({ type, props }: Resource): KubernetesObject[] {
+  const own = kubernetesOf(type);
+  return own ? flattened(own, props, "") : [];
+}
+
+function flattened(own: KubernetesType, props: Properties, path: string): KubernetesObject[] {
+  const isList = own.isList || (own.kind === "List" && own.group === "core");
+  if (!isList) return [{ type: own, props, path }];
+  return listOf(props.items).flatMap((item, i) => {
+    if (!isObject(item)) return [];
+    const [version, kind] = [textOf(item.apiVersion), textOf(item.kind)];
+    // Items of a typed list may leave out what the list says.
+    const said = version && kind ? kubernetesOf(kubernetesType(version, kind)) : undefined;
+    const type = said ?? { ...own, isList: false };
+    return type.kind === "List" && !said ? [] : flattened(type, item, `${join(path, "items")}[${i}]`);
+  });
+}
+
+function podOf(type: KubernetesType, props: Properties, path: string): Pod | undefined {
+  const shape = SHAPES[type.kind];
+  if (!shape || !GROUPS.has(type.group)) return undefined;
+  const place = [path, ...shape.template].filter((part) => part !== "").join(".");
+  const template = at(props, ...shape.template);
+  const spec = at(template, "spec");
+  if (!isObject(spec)) return undefined;
+  const metadata = at(template, "metadata");
+  const where = join(place, "spec");
+  return {
+    path: where,
+    kind: type.kind,
+    spec,
+    metadata: { path: join(place, "metadata"), props: isObject(metadata) ? metadata : {} },
+    containers: containersOf(spec, where),
+    isWindows: at(spec, "os", "name") === "windows",
+    isPatch: type.isPatch,
+  };
+}
+
+const ROLES: readonly Role[] = ["containers", "initContainers", "ephemeralContainers"];
+
+function containersOf(spec: Properties, path: string): Container[] {
+  return ROLES.flatMap((role) =>
+    listOf(spec[role]).flatMap((each, i) => {
+      if (!isObject(each)) return [];
+      const isSidecar = role === "initContainers" && each.restartPolicy === "Always";
+      return [{ path: `${join(path, role)}[${i}]`, role, props: each, isSidecar }];
+    }),
+  );
+}
+
+/** A dotted path. */
+export const join = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);
+
+/** What a container has at a place, or what its pod has where the container says nothing. */
+export function inherited(pod: Pod, container: Container, key: string): { value: unknown; path: string } {
+  const own = at(container.props, "securityContext", key);
+  if (own !== undefined && own !== null)
+    return { value: own, path: `${container.path}.securityContext.${key}` };
+  const shared = at(pod.spec, "securityContext", key);
+  if (shared !== undefined && shared !== null)
+    return { value: shared, path: `${pod.path}.securityContext.${key}` };
+  return { value: undefined, path: `${container.path}.securityContext.${key}` };
+}
+
+/** Whether all of a pod's containers are known: a preview may not know the list. */
+export const containersKnown = ({ spec }: Pod): boolean => ROLES.every((role) => spec[role] !== UNKNOWN);

@@ -1,0 +1,3 @@
+import { servePack } from "../dist/policies/pack.js";
+
+servePack();
