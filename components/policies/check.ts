@@ -1,6 +1,7 @@
-import { controls } from "./controls/index.ts";
+import { controls, setControls } from "./controls/index.ts";
 import { resourcesOf } from "./files.ts";
-import { controlIds, judge } from "./judge.ts";
+import { controlIds, judge, type Violation, violationsAmong } from "./judge.ts";
+import type { Resource } from "./resource.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { isObject } from "./value.ts";
 
@@ -26,35 +27,30 @@ export async function checkFiles(
   note: (violation: FileViolation) => void,
 ): Promise<{ violations: number; resources: number }> {
   const { settings, disabled } = configurationOf(configuration);
-  let [violations, count] = [0, 0];
-  const say = (violation: FileViolation) => {
+  const homes = new Map<Resource, string>();
+  let violations = 0;
+  const say = (file: string, resource: Resource | undefined, { control, path, message }: Violation) => {
+    if (disabled.has(control)) return;
     violations++;
-    note(violation);
+    const named = resource ? `${resource.type}::${resource.name}` : "";
+    note({ file, resource: named, policy: control, control, path, message });
   };
-  for (const problem of settings.problems)
-    say({ file: "", resource: "", policy: "settings", control: "settings", path: "", message: problem });
+  for (const message of settings.problems) say("", undefined, { control: "settings", path: "", message });
   for (const file of files) {
     try {
       for (const resource of await resourcesOf(file)) {
-        count++;
-        for (const { control, path, message } of judge(resource, settings)) {
-          if (disabled.has(control)) continue;
-          say({
-            file,
-            resource: `${resource.type}::${resource.name}`,
-            policy: control,
-            control,
-            path,
-            message,
-          });
-        }
+        homes.set(resource, file);
+        for (const violation of judge(resource, settings)) say(file, resource, violation);
       }
     } catch (error) {
-      const message = (error as Error).message;
-      say({ file, resource: "", policy: "readable", control: "readable", path: "", message });
+      say(file, undefined, { control: "readable", path: "", message: (error as Error).message });
     }
   }
-  return { violations, resources: count };
+  for (const control of setControls) {
+    for (const violation of violationsAmong(control, [...homes.keys()], settings))
+      say(homes.get(violation.resource)!, violation.resource, violation);
+  }
+  return { violations, resources: homes.size };
 }
 
 function configurationOf(configuration: unknown): { settings: Settings; disabled: ReadonlySet<string> } {
@@ -70,7 +66,9 @@ function configurationOf(configuration: unknown): { settings: Settings; disabled
     const value = said[id];
     return isObject(value) ? value.enforcementLevel : value;
   };
-  const disabled = controls.filter(({ id }) => level(id) === "disabled").map(({ id }) => id);
+  const disabled = [...controls, ...setControls]
+    .filter(({ id }) => level(id) === "disabled")
+    .map(({ id }) => id);
   return {
     settings: { ...settings, problems: [...settings.problems, ...problems] },
     disabled: new Set(disabled),

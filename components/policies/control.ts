@@ -40,6 +40,11 @@ export interface Control {
   find(resource: Resource, settings: Settings): Iterable<Finding>;
 }
 
+/** One rule over all resources together: a policy of the stack in the pack. */
+export interface SetControl extends Omit<Control, "find"> {
+  find(resources: readonly Resource[], settings: Settings): Iterable<Finding & { resource: Resource }>;
+}
+
 type About = Omit<Control, "find" | "types">;
 
 /** A control over whatever makes pods. */

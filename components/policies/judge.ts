@@ -1,5 +1,5 @@
-import type { Control } from "./control.ts";
-import { controls } from "./controls/index.ts";
+import type { Control, SetControl } from "./control.ts";
+import { controls, setControls } from "./controls/index.ts";
 import type { Finding, Resource } from "./resource.ts";
 import { isWaived, type Settings } from "./settings.ts";
 
@@ -11,9 +11,7 @@ export interface Violation {
   message: string;
 }
 
-const byId: ReadonlyMap<string, Control> = new Map(controls.map((control) => [control.id, control]));
-
-export const controlIds: ReadonlySet<string> = new Set(byId.keys());
+export const controlIds: ReadonlySet<string> = new Set([...controls, ...setControls].map(({ id }) => id));
 
 /** All that is wrong with a resource. Pure. */
 export function judge(resource: Resource, settings: Settings): Violation[] {
@@ -32,6 +30,27 @@ export function violationsOf(control: Control, resource: Resource, settings: Set
   }));
 }
 
-function messageOf({ title, remedy }: Control, { path, what }: Finding): string {
+/** Where resources together break one control. Pure. */
+export function violationsAmong(
+  control: SetControl,
+  resources: readonly Resource[],
+  settings: Settings,
+): (Violation & { resource: Resource })[] {
+  if (control.production && settings.environment !== "production") return [];
+  return [...control.find(resources, settings)].flatMap((finding) =>
+    isWaived(settings, control.id, finding.resource.name)
+      ? []
+      : [
+          {
+            control: control.id,
+            resource: finding.resource,
+            path: finding.path,
+            message: messageOf(control, finding),
+          },
+        ],
+  );
+}
+
+function messageOf({ title, remedy }: Pick<Control, "title" | "remedy">, { path, what }: Finding): string {
   return `${title}. ${path}${what === undefined ? "" : `: ${what}`}. To do: ${remedy}.`;
 }

@@ -3,10 +3,11 @@ import {
   type ReportViolation,
   type ResourceValidationArgs,
   type ResourceValidationPolicy,
+  type StackValidationPolicy,
 } from "@pulumi/policy";
-import { type Control, PRACTICES } from "./control.ts";
-import { controls } from "./controls/index.ts";
-import { controlIds, violationsOf } from "./judge.ts";
+import { type Control, PRACTICES, type SetControl } from "./control.ts";
+import { controls, setControls } from "./controls/index.ts";
+import { controlIds, violationsAmong, violationsOf } from "./judge.ts";
 import type { Resource } from "./resource.ts";
 import { SETTINGS_SCHEMA, type Settings, settingsOf } from "./settings.ts";
 import { type Properties, UNKNOWN } from "./value.ts";
@@ -43,7 +44,7 @@ const settingsPolicy: ResourceValidationPolicy = {
 function policyOf(control: Control): ResourceValidationPolicy {
   return {
     name: control.id,
-    description: `${control.title} (${PRACTICES[control.practice]})`,
+    description: descriptionOf(control),
     enforcementLevel: control.level ?? "mandatory",
     validateResource: (args: ResourceValidationArgs, report: ReportViolation) => {
       for (const { message } of violationsOf(control, resourceOf(args), settings)) report(message);
@@ -51,8 +52,34 @@ function policyOf(control: Control): ResourceValidationPolicy {
   };
 }
 
+/** One policy over a whole stack. */
+function stackPolicyOf(control: SetControl): StackValidationPolicy {
+  return {
+    name: control.id,
+    description: descriptionOf(control),
+    enforcementLevel: control.level ?? "mandatory",
+    validateStack: ({ resources }, report) => {
+      const urns = new Map<Resource, string>();
+      const all = resources.map(({ type, name, props, urn }) => {
+        const resource = { type, name, props: plain(props) as Properties };
+        urns.set(resource, urn);
+        return resource;
+      });
+      for (const { message, resource } of violationsAmong(control, all, settings))
+        report(message, urns.get(resource));
+    },
+  };
+}
+
+const descriptionOf = ({ title, practice }: Pick<Control, "title" | "practice">) =>
+  `${title} (${PRACTICES[practice]})`;
+
 /** For a pack of your own: `new PolicyPack("ours", { policies: [...policies, ...more] })`. */
-export const policies: readonly ResourceValidationPolicy[] = [settingsPolicy, ...controls.map(policyOf)];
+export const policies: readonly (ResourceValidationPolicy | StackValidationPolicy)[] = [
+  settingsPolicy,
+  ...controls.map(policyOf),
+  ...setControls.map(stackPolicyOf),
+];
 
 /** Serves the pack to the engine that started this process. */
 export function servePack(): void {

@@ -1,7 +1,31 @@
-import type { Control } from "../control.ts";
+import type { Control, SetControl } from "../control.ts";
+import { type Addition, docker } from "./docker.ts";
+import { exposure } from "./exposure.ts";
 import { images } from "./images.ts";
+import { sets } from "./namespaces.ts";
 import { podSecurity } from "./pod-security.ts";
 import { workloads } from "./workloads.ts";
 
 /** Every control of the pack. */
-export const controls: readonly Control[] = [...podSecurity, ...images, ...workloads];
+export const controls: readonly Control[] = withAdditions(
+  [...podSecurity, ...images, ...workloads, ...exposure],
+  docker,
+);
+
+/** Every control over all resources together. */
+export const setControls: readonly SetControl[] = sets;
+
+/** The same controls, each with what it finds in resources of further types. */
+function withAdditions(plain: readonly Control[], additions: readonly Addition[]): Control[] {
+  return plain.map((control) => {
+    const more = additions.filter((addition) => addition.control === control.id);
+    return {
+      ...control,
+      types: [...control.types, ...more.flatMap(({ types }) => types)],
+      *find(resource, settings) {
+        yield* control.find(resource, settings);
+        for (const addition of more) yield* addition.find(resource, settings);
+      },
+    };
+  });
+}

@@ -110,7 +110,8 @@ const serviceAccountToken = podControl(
   },
 );
 
-const SOCKETS =
+/** Sockets by which a container runtime is told what to run. */
+export const SOCKETS =
   /(?:^|\/)(?:docker|dockershim|containerd|crio|podman|buildkitd|cri-dockerd|frakti|rktlet|k3s\/containerd)[\w./-]*\.sock\b/i;
 
 const runtimeSocket = podControl(

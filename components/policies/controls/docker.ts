@@ -1,0 +1,263 @@
+/** Containers, services and images of Docker (`@pulumi/docker` and `@pulumi/docker-build`), by the same controls. */
+import { isWithin, parseImage } from "../image.ts";
+import type { Finding, Resource } from "../resource.ts";
+import type { Settings } from "../settings.ts";
+import { at, isAbsent, isKnown, isOn, isTrue, listOf, numberOf, type Properties, textOf } from "../value.ts";
+import { CREDENTIAL, namesCredential, SOCKETS } from "./workloads.ts";
+
+/** What one control finds in resources of further types. */
+export interface Addition {
+  control: string;
+  types: readonly string[];
+  find(resource: Resource, settings: Settings): Iterable<Finding>;
+}
+
+const CONTAINER = "docker:index/container:Container";
+const SERVICE = "docker:index/service:Service";
+
+/** A container of Docker, alone or of a service, by the paths that a control asks for. */
+interface Subject {
+  isService: boolean;
+  props: Properties;
+  /** Where a service has what a lone container has at its top. */
+  path(key: string): string;
+  value(key: string): unknown;
+}
+
+function subjectOf({ type, props }: Resource): Subject | undefined {
+  if (type === CONTAINER)
+    return { isService: false, props, path: (key) => key, value: (key) => at(props, key) };
+  if (type !== SERVICE) return undefined;
+  return {
+    isService: true,
+    props,
+    path: (key) => `taskSpec.containerSpec.${key}`,
+    value: (key) => at(props, "taskSpec", "containerSpec", key),
+  };
+}
+
+type Find = (subject: Subject, settings: Settings) => Iterable<Finding>;
+
+const both = (control: string, find: Find): Addition => ({
+  control,
+  types: [CONTAINER, SERVICE],
+  *find(resource, settings) {
+    const subject = subjectOf(resource);
+    if (subject) yield* find(subject, settings);
+  },
+});
+
+const lone = (control: string, find: Find): Addition => ({
+  control,
+  types: [CONTAINER],
+  *find(resource, settings) {
+    const subject = subjectOf(resource);
+    if (subject && !subject.isService) yield* find(subject, settings);
+  },
+});
+
+const privileged = lone("privileged", function* ({ props }) {
+  if (isOn(props.privileged)) yield { path: "privileged" };
+});
+
+const HOST_MODES = ["networkMode", "pidMode", "ipcMode", "usernsMode", "cgroupnsMode"];
+
+const hostNamespaces = both("host-namespaces", function* ({ props, isService }) {
+  for (const key of isService ? [] : HOST_MODES) {
+    const mode = textOf(props[key]);
+    if (mode === "host" || mode?.startsWith("container:")) yield { path: key };
+  }
+  const place = isService ? "taskSpec.networksAdvanceds" : "networksAdvanced";
+  for (const [i, network] of listOf(at(props, ...place.split("."))).entries()) {
+    if (at(network, "name") === "host") yield { path: `${place}[${i}].name` };
+  }
+});
+
+/** Sources on the host, with where they stand. */
+function* hostPaths({ props, path, value }: Subject): Generator<{ path: string; source: string }> {
+  for (const [i, mount] of listOf(value("mounts")).entries()) {
+    const source = textOf(at(mount, "source"));
+    if (at(mount, "type") === "bind" && source !== undefined)
+      yield { path: `${path(`mounts[${i}]`)}.source`, source };
+  }
+  for (const [i, volume] of listOf(props.volumes).entries()) {
+    const source = textOf(at(volume, "hostPath"));
+    if (source !== undefined && source !== "") yield { path: `volumes[${i}].hostPath`, source };
+  }
+}
+
+const hostPath = both("host-path", function* (subject) {
+  for (const { path } of hostPaths(subject)) yield { path };
+  for (const [i] of listOf(subject.props.devices).entries())
+    yield { path: `devices[${i}]`, what: "a device of the host" };
+});
+
+const runtimeSocket = both("runtime-socket", function* (subject) {
+  for (const { path, source } of hostPaths(subject)) if (SOCKETS.test(source)) yield { path };
+});
+
+/** An address that only this host reaches. */
+const LOOPBACK = /^(127\.|\[?::1\]?$)/;
+
+const hostPort = both("host-port", function* ({ props, isService }) {
+  if (isOn(props.publishAllPorts)) yield { path: "publishAllPorts" };
+  for (const [i, port] of listOf(isService ? at(props, "endpointSpec", "ports") : props.ports).entries()) {
+    if (isService) {
+      if (at(port, "publishMode") === "host") yield { path: `endpointSpec.ports[${i}].publishMode` };
+    } else {
+      const [external, ip] = [at(port, "external"), at(port, "ip")];
+      if (isKnown(external) && !isAbsent(external) && isKnown(ip) && !LOOPBACK.test(textOf(ip) ?? ""))
+        yield { path: `ports[${i}].external`, what: "it is open on every address of the host" };
+    }
+  }
+});
+
+const words = (value: unknown): string[] =>
+  listOf(value).flatMap((each) =>
+    typeof each === "string" ? [each.toUpperCase().replace(/^CAP_/, "")] : [],
+  );
+
+const capabilities = both("capabilities", function* ({ props, isService, path, value }) {
+  const [add, drop, place] = isService
+    ? [value("capAdds"), value("capDrops"), path("capDrops")]
+    : [at(props, "capabilities", "adds"), at(props, "capabilities", "drops"), "capabilities.drops"];
+  if (words(add).some((each) => each !== "NET_BIND_SERVICE"))
+    yield {
+      path: place.replace("Drops", "Adds").replace("drops", "adds"),
+      what: "more than NET_BIND_SERVICE is added",
+    };
+  const unknown =
+    !isKnown(drop) || !isKnown(props.capabilities) || listOf(drop).some((each) => !isKnown(each));
+  if (!unknown && !words(drop).includes("ALL")) yield { path: place, what: "ALL is not dropped" };
+});
+
+/** Options such as `seccomp=unconfined`, by the word before the sign. */
+const options = ({ props }: Subject, name: string): { path: string; value: string }[] =>
+  listOf(props.securityOpts).flatMap((each, i) => {
+    const [, key, value = "true"] = /^([^:=]+)(?:[:=](.*))?$/.exec(textOf(each) ?? "") ?? [];
+    return key === name ? [{ path: `securityOpts[${i}]`, value }] : [];
+  });
+
+const unconfined = (control: string, option: string): Addition =>
+  lone(control, function* (subject) {
+    for (const { path, value } of options(subject, option)) {
+      if (value === "unconfined" || (option === "label" && value === "disable")) yield { path };
+    }
+  });
+
+const privilegeEscalation = lone("privilege-escalation", function* (subject) {
+  const all = subject.props.securityOpts;
+  if (!isKnown(all) || listOf(all).some((each) => !isKnown(each))) return;
+  if (!options(subject, "no-new-privileges").some(({ value }) => value === "true"))
+    yield { path: "securityOpts", what: "no-new-privileges:true is missing" };
+});
+
+const runAsNonRoot = both("run-as-non-root", function* ({ path, value }) {
+  const user = value("user");
+  if (!isKnown(user)) return;
+  const name = textOf(user)?.split(":")[0] ?? "";
+  if (name === "" || name === "root" || /^0+$/.test(name)) yield { path: path("user") };
+});
+
+const readOnlyRoot = both("read-only-root", function* ({ path, value }) {
+  const read = value("readOnly");
+  if (isKnown(read) && !isTrue(read)) yield { path: path("readOnly") };
+});
+
+const MEBIBYTE = 2 ** 20;
+
+const memoryLimit = both("memory-limit", function* ({ props, isService }, { maxMemory }) {
+  const value = isService ? at(props, "taskSpec", "resources", "limits", "memoryBytes") : props.memory;
+  yield* limited(value, isService ? "taskSpec.resources.limits.memoryBytes" : "memory", (number) =>
+    isService ? number <= maxMemory : number * MEBIBYTE <= maxMemory,
+  );
+});
+
+const cpuLimit = both("cpu-limit", function* ({ props, isService }, { maxCpu }) {
+  if (!isService && (!isKnown(props.cpuSet) || (!isAbsent(props.cpuSet) && props.cpuSet !== ""))) return;
+  if (isService) {
+    const value = at(props, "taskSpec", "resources", "limits", "nanoCpus");
+    yield* limited(value, "taskSpec.resources.limits.nanoCpus", (number) => number / 1e9 <= maxCpu);
+  } else {
+    const value = isAbsent(props.cpus) ? props.cpuQuota : props.cpus;
+    const period = numberOf(props.cpuPeriod) ?? 100_000;
+    yield* limited(value, "cpus", (number) => (isAbsent(props.cpus) ? number / period : number) <= maxCpu);
+  }
+});
+
+function* limited(value: unknown, path: string, fits: (number: number) => boolean): Generator<Finding> {
+  if (!isKnown(value)) return;
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  if (isAbsent(value)) yield { path, what: "there is none" };
+  else if (typeof number !== "number" || !(number > 0)) yield { path, what: "it limits nothing" };
+  else if (!fits(number)) yield { path, what: "it is above the site's highest" };
+}
+
+const image = (control: string, isBad: (text: string, settings: Settings) => boolean): Addition =>
+  both(control, function* ({ path, value }, settings) {
+    const text = textOf(value("image"));
+    if (text !== undefined && isBad(text, settings)) yield { path: path("image") };
+  });
+
+/** The image that a Docker daemon has already is named by its digest alone. */
+const OWN_IMAGE = /^sha256:[0-9a-f]{64}$/;
+
+const images: readonly Addition[] = [
+  image("require-digest", (text) => !OWN_IMAGE.test(text) && parseImage(text)?.digest === undefined),
+  image("no-latest", (text) => {
+    const reference = parseImage(text);
+    return (
+      reference !== undefined && reference.digest === undefined && (reference.tag ?? "latest") === "latest"
+    );
+  }),
+  image("allowed-registries", (text, { registries }) => {
+    const reference = parseImage(text);
+    if (OWN_IMAGE.test(text)) return false;
+    return reference === undefined || !registries.some((entry) => isWithin(reference, entry));
+  }),
+];
+
+const secretInEnvironment = both("secret-in-environment", function* ({ props, isService, path, value }) {
+  if (isService) {
+    const env = value("env");
+    for (const [name, text] of Object.entries(typeof env === "object" && env !== null ? env : {})) {
+      if (isCredential(name, textOf(text))) yield { path: `${path("env")}.${name}` };
+    }
+  } else {
+    for (const [i, each] of listOf(props.envs).entries()) {
+      const [, name = "", text] = /^([^=]*)=(.*)$/s.exec(textOf(each) ?? "") ?? [];
+      if (isCredential(name, text)) yield { path: `envs[${i}]` };
+    }
+  }
+});
+
+const isCredential = (name: string, value: string | undefined): boolean =>
+  value !== undefined && value !== "" && (namesCredential(name) || CREDENTIAL.test(value));
+
+const livenessProbe = both("liveness-probe", function* ({ path, value }) {
+  const check = value("healthcheck");
+  if (!isKnown(check)) return;
+  const tests = at(check, "tests");
+  if (isAbsent(check) || (isKnown(tests) && (listOf(tests).length === 0 || listOf(tests)[0] === "NONE")))
+    yield { path: path("healthcheck") };
+});
+
+export const docker: readonly Addition[] = [
+  privileged,
+  hostNamespaces,
+  hostPath,
+  runtimeSocket,
+  hostPort,
+  capabilities,
+  unconfined("seccomp", "seccomp"),
+  unconfined("app-armor", "apparmor"),
+  unconfined("selinux", "label"),
+  privilegeEscalation,
+  runAsNonRoot,
+  readOnlyRoot,
+  memoryLimit,
+  cpuLimit,
+  ...images,
+  secretInEnvironment,
+  livenessProbe,
+];

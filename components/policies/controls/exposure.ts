@@ -1,0 +1,164 @@
+/** What of a cluster can be reached, and by whom. */
+import type { Control } from "../control.ts";
+import { join, type KubernetesObject, objectsOf } from "../pods.ts";
+import type { Finding } from "../resource.ts";
+import { at, isAbsent, isKnown, isObject, isTrue, listOf, textOf } from "../value.ts";
+
+type About = Omit<Control, "find" | "types">;
+
+/** A control over objects of one kind. */
+const objectControl = (
+  about: About,
+  kind: string,
+  group: string,
+  find: (object: KubernetesObject) => Iterable<Finding>,
+): Control => ({
+  ...about,
+  types: [kind],
+  *find(resource) {
+    for (const object of objectsOf(resource)) {
+      if (object.type.kind === kind && object.type.group === group) yield* find(object);
+    }
+  },
+});
+
+/** Annotations by which the clouds make a load balancer that only their own network reaches. */
+const INTERNAL: Record<string, RegExp> = {
+  "service.beta.kubernetes.io/aws-load-balancer-internal": /^(true|0\.0\.0\.0\/0)$/,
+  "service.beta.kubernetes.io/aws-load-balancer-scheme": /^internal$/,
+  "service.beta.kubernetes.io/azure-load-balancer-internal": /^true$/,
+  "networking.gke.io/load-balancer-type": /^internal$/i,
+  "cloud.google.com/load-balancer-type": /^internal$/i,
+  "service.beta.kubernetes.io/oci-load-balancer-internal": /^true$/,
+  "service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type": /^private$/,
+};
+
+/** Ranges that hold everybody. */
+export const EVERYBODY = /^(0{1,3}(\.0{1,3}){3}|::|0:0:0:0:0:0:0:0)\/0$/;
+
+const exposedService = objectControl(
+  {
+    id: "exposed-service",
+    practice: "network-segmentation",
+    title: "Services are open to the cluster alone, or to ranges that are named",
+    remedy:
+      "use type ClusterIP behind an Ingress or Gateway; a LoadBalancer names loadBalancerSourceRanges or is internal",
+  },
+  "Service",
+  "core",
+  function* ({ props, path }) {
+    const type = at(props, "spec", "type");
+    const place = { path: join(path, "spec.type") };
+    if (type === "NodePort") yield { ...place, what: "a port is open on every node" };
+    if (type !== "LoadBalancer" || isInternal(props)) return;
+    const ranges = at(props, "spec", "loadBalancerSourceRanges");
+    if (!isKnown(ranges)) return;
+    if (listOf(ranges).length === 0) yield { ...place, what: "no loadBalancerSourceRanges are named" };
+    for (const [i, range] of listOf(ranges).entries()) {
+      if (EVERYBODY.test(textOf(range)?.trim() ?? ""))
+        yield { path: join(path, `spec.loadBalancerSourceRanges[${i}]`), what: "it holds everybody" };
+    }
+  },
+);
+
+function isInternal(props: unknown): boolean {
+  const annotations = at(props, "metadata", "annotations");
+  if (!isKnown(annotations)) return true;
+  return Object.entries(INTERNAL).some(([key, value]) => {
+    const found = at(annotations, key);
+    return !isKnown(found) || (isTrue(found) && value.test("true")) || value.test(textOf(found) ?? "");
+  });
+}
+
+const externalIps = objectControl(
+  {
+    id: "external-ips",
+    practice: "network-segmentation",
+    title: "Services take no addresses by themselves, which would let them receive what is meant for others",
+    remedy: "leave out externalIPs, and use a LoadBalancer",
+    source: "CVE-2020-8554",
+  },
+  "Service",
+  "core",
+  function* ({ props, path }) {
+    if (listOf(at(props, "spec", "externalIPs")).length > 0) yield { path: join(path, "spec.externalIPs") };
+  },
+);
+
+const ingressTls: Control = {
+  id: "ingress-tls",
+  practice: "network-segmentation",
+  title: "What enters the cluster is encrypted",
+  remedy: "give the Ingress `tls` with a secret",
+  types: ["Ingress"],
+  *find(resource) {
+    for (const { type, props, path } of objectsOf(resource)) {
+      if (type.kind !== "Ingress" || !["networking.k8s.io", "extensions"].includes(type.group)) continue;
+      const tls = at(props, "spec", "tls");
+      if (isKnown(tls) && listOf(tls).length === 0 && !(type.isPatch && isAbsent(tls)))
+        yield { path: join(path, "spec.tls") };
+    }
+  },
+};
+
+const openNetworkPolicy = objectControl(
+  {
+    id: "open-network-policy",
+    practice: "network-segmentation",
+    title: "No network policy lets every pod of a namespace talk with everybody",
+    remedy: "name the pods, the peers or the ports",
+  },
+  "NetworkPolicy",
+  "networking.k8s.io",
+  function* ({ props, path }) {
+    const spec = at(props, "spec");
+    if (!selectsAll(at(spec, "podSelector"))) return;
+    for (const way of ["ingress", "egress"] as const) {
+      for (const [i, rule] of listOf(at(spec, way)).entries()) {
+        if (allowsAll(rule, way === "ingress" ? "from" : "to"))
+          yield { path: join(path, `spec.${way}[${i}]`) };
+      }
+    }
+  },
+);
+
+/** A selector that takes every pod there is. */
+export function selectsAll(selector: unknown): boolean {
+  if (!isKnown(selector)) return false;
+  const labels = at(selector, "matchLabels");
+  const expressions = at(selector, "matchExpressions");
+  if (!isKnown(labels) || !isKnown(expressions)) return false;
+  return Object.keys(isObject(labels) ? labels : {}).length === 0 && listOf(expressions).length === 0;
+}
+
+function allowsAll(rule: unknown, peers: "from" | "to"): boolean {
+  if (!isObject(rule)) return rule === null;
+  const [named, ports] = [rule[peers], rule.ports];
+  if (!isKnown(named) || !isKnown(ports) || listOf(ports).length > 0) return false;
+  if (listOf(named).length === 0) return true;
+  return listOf(named).some((peer) => {
+    const range = at(peer, "ipBlock", "cidr");
+    const except = at(peer, "ipBlock", "except");
+    return EVERYBODY.test(textOf(range) ?? "") && isKnown(except) && listOf(except).length === 0;
+  });
+}
+
+const opaqueRelease: Control = {
+  id: "opaque-release",
+  practice: "least-privilege",
+  title: "Charts are rendered where policies can see what they make",
+  remedy:
+    "use kubernetes.helm.v4.Chart; where the chart has hooks, render it and check the files, and waive this",
+  types: ["kubernetes:helm.sh/v3:Release"],
+  *find({ type }) {
+    if (type === "kubernetes:helm.sh/v3:Release") yield { path: "chart" };
+  },
+};
+
+export const exposure: readonly Control[] = [
+  exposedService,
+  externalIps,
+  ingressTls,
+  openNetworkPolicy,
+  opaqueRelease,
+];
