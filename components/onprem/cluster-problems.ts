@@ -3,7 +3,7 @@ import { apiAddressProblems } from "../model/address-plan.ts";
 import type { BgpArgs } from "../model/bgp.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
-import { isRouted, type Network, networkProblems } from "../model/network.ts";
+import { isRouted, type Network, networkOf, networkProblems } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
 import type { OneStays } from "../ssh/preflight.ts";
@@ -170,3 +170,9 @@ export const oneMember = (controlPlane: string[]): OneStays => ({
   hosts: controlPlane,
   mark: { file: "/var/lib/spillway/joined", begins: "control plane member " },
 });
+
+/** What policies judge a cluster by. */
+export function clusterFacts({ version, network }: Pick<KubernetesClusterArgs, "version" | "network">) {
+  const { mode, ...rest } = networkOf(network);
+  return { version, network: { mode, ...("policies" in rest && { policies: rest.policies }) } };
+}

@@ -21,7 +21,7 @@ import { type HostState, Preflight } from "../ssh/resources.ts";
 import { apiOnNode } from "./api-address.ts";
 import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
-import { clusterProblems, oneMember, portsOf } from "./cluster-problems.ts";
+import { clusterFacts, clusterProblems, oneMember, portsOf } from "./cluster-problems.ts";
 import { type NodeDescription, type NodeParts, nodeState } from "./node.ts";
 import { podNetworkOf } from "./pod-networks/of-mode.ts";
 import type { PodNetwork } from "./pod-networks/pod-network.ts";
@@ -98,7 +98,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(`KubernetesCluster "${name}"`, clusterProblems(name, args));
-    super("spillway:onprem:KubernetesCluster", name, {}, opts);
+    super("spillway:onprem:KubernetesCluster", name, clusterFacts(args), opts);
     this.#name = name;
     this.#network = networkOf(args.network);
     this.#args = { pools: {}, apiPort: 6443, ...args };

@@ -88,11 +88,13 @@ export function servePack(): void {
 
 let last: { key: object; resource: Resource } | undefined;
 
-function resourceOf({ type, name, props }: ResourceValidationArgs): Resource {
+function resourceOf({ type, name, props, opts }: ResourceValidationArgs): Resource {
   // The same object for each policy as long as one resource is judged, by the SDK's word for what a proxy hides.
   const key = (props as Properties).__getSpecialProxyTarget as object;
   if (last?.key === key) return last.resource;
-  const resource = { type, name, props: plain(props) as Properties };
+  const { createSeconds, updateSeconds, deleteSeconds } = opts.customTimeouts;
+  const timeouts = { create: createSeconds, update: updateSeconds, delete: deleteSeconds };
+  const resource = { type, name, props: plain(props) as Properties, timeouts };
   last = { key, resource };
   return resource;
 }

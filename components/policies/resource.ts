@@ -7,6 +7,8 @@ export interface Resource {
   /** Name in the program. */
   name: string;
   props: Properties;
+  /** Seconds that each operation may take, where that is known; 0 stands for no limit. */
+  timeouts?: { create: number; update: number; delete: number };
 }
 
 /** One place that breaks a control. Never says the value found: it may be a secret. */

@@ -68,7 +68,7 @@ test("labs and hosts are listed for a person and for a program", async () => {
 
 test.each([
   [[], "no command was given"],
-  [["deploy"], '"deploy" is no command; give one of artifacts, lab, plugin'],
+  [["deploy"], '"deploy" is no command; give one of artifacts, lab, policy-check, plugin'],
   [["toString"], '"toString" is no command'],
   [["artifacts", "--colour"], "--colour"],
   [["artifacts", "more"], '"more" is one word too many'],

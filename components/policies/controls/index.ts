@@ -1,14 +1,16 @@
 import type { Control, SetControl } from "../control.ts";
+import { commands } from "./commands.ts";
 import { type Addition, docker } from "./docker.ts";
 import { exposure } from "./exposure.ts";
 import { images } from "./images.ts";
 import { sets } from "./namespaces.ts";
+import { platform } from "./platform.ts";
 import { podSecurity } from "./pod-security.ts";
 import { workloads } from "./workloads.ts";
 
 /** Every control of the pack. */
 export const controls: readonly Control[] = withAdditions(
-  [...podSecurity, ...images, ...workloads, ...exposure],
+  [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform],
   docker,
 );
 

@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import { checkFiles, type FileViolation } from "../../../components/policies/check.ts";
+import { type Properties, UNKNOWN } from "../../../components/policies/value.ts";
+import { found } from "./world.ts";
+
+const SERVICE = "kubernetes:core/v1:Service";
+const POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy";
+
+const service = (spec: Properties, annotations?: Properties) => ({
+  metadata: { name: "s", annotations },
+  spec,
+});
+
+test.each<[string, Properties, string[]]>([
+  ["inside", service({ type: "ClusterIP" }), []],
+  ["nothing said", service({}), []],
+  ["a port of each node", service({ type: "NodePort" }), ["spec.type"]],
+  ["everybody", service({ type: "LoadBalancer" }), ["spec.type"]],
+  ["named ranges", service({ type: "LoadBalancer", loadBalancerSourceRanges: ["10.0.0.0/8"] }), []],
+  [
+    "everybody by range",
+    service({ type: "LoadBalancer", loadBalancerSourceRanges: ["10.0.0.0/8", "0.0.0.0/0"] }),
+    ["spec.loadBalancerSourceRanges[1]"],
+  ],
+  [
+    "everybody by IPv6",
+    service({ type: "LoadBalancer", loadBalancerSourceRanges: ["::/0"] }),
+    ["spec.loadBalancerSourceRanges[0]"],
+  ],
+  ["not known yet", service({ type: "LoadBalancer", loadBalancerSourceRanges: UNKNOWN }), []],
+  ["internal", service({ type: "LoadBalancer" }, { "networking.gke.io/load-balancer-type": "Internal" }), []],
+  [
+    "said not to be internal",
+    service({ type: "LoadBalancer" }, { "service.beta.kubernetes.io/azure-load-balancer-internal": "false" }),
+    ["spec.type"],
+  ],
+])("a service for %s", (_, props, paths) => expect(found("exposed-service", SERVICE, props)).toEqual(paths));
+
+test("addresses that a service takes by itself", () => {
+  expect(found("external-ips", SERVICE, service({ externalIPs: ["192.0.2.1"] }))).toEqual([
+    "spec.externalIPs",
+  ]);
+  expect(found("external-ips", SERVICE, service({ externalIPs: [] }))).toEqual([]);
+});
+
+test("an Ingress is encrypted", () => {
+  const type = "kubernetes:networking.k8s.io/v1:Ingress";
+  expect(found("ingress-tls", type, { spec: { rules: [] } })).toEqual(["spec.tls"]);
+  expect(found("ingress-tls", type, { spec: { tls: [{ secretName: "t" }] } })).toEqual([]);
+  expect(found("ingress-tls", `${type}Patch`, { spec: {} })).toEqual([]);
+});
+
+test.each<[string, Properties, string[]]>([
+  ["denies", { podSelector: {}, policyTypes: ["Ingress"] }, []],
+  ["lets all in", { podSelector: {}, ingress: [{}] }, ["spec.ingress[0]"]],
+  [
+    "lets all in from everywhere",
+    { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }] },
+    ["spec.ingress[0]"],
+  ],
+  ["lets all out", { podSelector: {}, egress: [{}] }, ["spec.egress[0]"]],
+  ["names a port", { podSelector: {}, ingress: [{ ports: [{ port: 443 }] }] }, []],
+  ["names pods", { podSelector: { matchLabels: { a: "b" } }, ingress: [{}] }, []],
+  ["names peers", { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] }, []],
+])("a network policy that %s", (_, spec, paths) =>
+  expect(found("open-network-policy", POLICY, { spec })).toEqual(paths),
+);
+
+test("a release is opaque, a chart is not", () => {
+  expect(found("opaque-release", "kubernetes:helm.sh/v3:Release", { chart: "x" })).toEqual(["chart"]);
+  expect(found("opaque-release", "kubernetes:helm.sh/v4:Chart", { chart: "x" })).toEqual([]);
+});
+
+const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "web" } };
+const deny = (spec: Properties, space: unknown = "web") => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name: "deny", namespace: space },
+  spec: { podSelector: {}, ...spec },
+});
+const list = (...items: Properties[]) => ({ items });
+const LIST = "kubernetes:core/v1:List";
+
+test.each<[string, Properties[], boolean]>([
+  ["both ways", [deny({ policyTypes: ["Ingress", "Egress"] })], true],
+  ["each way by itself", [deny({ policyTypes: ["Ingress"] }), deny({ policyTypes: ["Egress"] })], true],
+  ["one way", [deny({ policyTypes: ["Ingress"] })], false],
+  ["nothing", [], false],
+  ["another namespace", [deny({ policyTypes: ["Ingress", "Egress"] }, "api")], false],
+  [
+    "some pods",
+    [deny({ podSelector: { matchLabels: { a: "b" } }, policyTypes: ["Ingress", "Egress"] })],
+    false,
+  ],
+  ["all but what it allows", [deny({ policyTypes: ["Ingress", "Egress"], ingress: [{}] })], false],
+  ["a namespace that is not known yet", [deny({ policyTypes: ["Ingress", "Egress"] }, UNKNOWN)], true],
+])("a namespace whose policies deny %s", (_, policies, isFine) => {
+  const paths = found("default-deny", LIST, list(namespace, ...policies));
+  expect(paths).toEqual(isFine ? [] : ["items[0].metadata.name"]);
+});
+
+test("Kubernetes' own namespaces are not asked", () => {
+  expect(found("default-deny", LIST, list({ ...namespace, metadata: { name: "kube-system" } }))).toEqual([]);
+});
+
+test("a file that cannot be read is a violation, and the others are judged", async () => {
+  const violations: FileViolation[] = [];
+  const fixture = new URL("../../fixtures/pod-security-baseline-pass.yaml", import.meta.url).pathname;
+  const { resources } = await checkFiles(["/nowhere", fixture], {}, (each) => violations.push(each));
+  expect(resources).toBeGreaterThan(5);
+  expect(violations[0]).toMatchObject({ file: "/nowhere", control: "readable" });
+});
