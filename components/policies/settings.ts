@@ -14,9 +14,31 @@ export interface Settings {
   /** Machines that a group of a cloud may have. */
   maxGroupSize: number;
   kubernetesVersions: readonly string[];
+  /** What is known of images, by digest; nothing when the site keeps no records. */
+  images: Readonly<Record<string, ImageRecord>> | undefined;
+  /** Days that a scan is good for. */
+  scanDays: number;
+  /** Names of bases that images may stand on; all when there is none. */
+  bases: readonly string[];
+  /** Who verifies signatures, where that is not in the stack. */
+  admissionVerifier: string | undefined;
+  /** The day of the run, as 2026-11-26. */
+  today: string;
   waivers: readonly Waiver[];
   /** What is wrong with the settings. */
   problems: readonly string[];
+}
+
+/** What the site's build recorded of an image. */
+export interface ImageRecord {
+  /** Day of its last scan, as 2026-11-26. */
+  scanned?: string;
+  /** How many findings were critical. @default 0 */
+  critical?: number;
+  /** Whose signature it has. */
+  signedBy?: string;
+  /** Name of what it was built on. */
+  base?: string;
 }
 
 /** Lets one resource break one control, for a reason and for a time. */
@@ -44,6 +66,16 @@ export const SETTINGS_SCHEMA = {
     type: "array",
     items: { type: "string" },
     description: "Minor versions that clusters may have, such as 1.36",
+  },
+  images: {
+    type: "object",
+    description: "What is known of images, by digest: scanned (a day), critical (a number), signedBy, base",
+  },
+  scanDays: { type: "number", description: "Days that a scan is good for: 30" },
+  bases: { type: "array", items: { type: "string" }, description: "Bases that images may stand on" },
+  admissionVerifier: {
+    type: "string",
+    description: "Who verifies signatures, where that is in another stack",
   },
   environments: {
     type: "object",
@@ -94,6 +126,11 @@ export function settingsOf(
     maxCpu: quantity(said, "maxCpu", DEFAULTS.maxCpu, problems),
     maxMemory: quantity(said, "maxMemory", DEFAULTS.maxMemory, problems),
     maxGroupSize: quantity(said, "maxGroupSize", DEFAULTS.maxGroupSize, problems),
+    images: recordsOf(said, problems),
+    scanDays: quantity(said, "scanDays", 30, problems),
+    bases: texts(said, "bases", [], problems),
+    admissionVerifier: typeof said.admissionVerifier === "string" ? said.admissionVerifier : undefined,
+    today,
     kubernetesVersions: texts(said, "kubernetesVersions", DEFAULTS.kubernetesVersions, problems),
     waivers: waiversOf(said, known, today, problems),
     problems,
@@ -135,6 +172,20 @@ function quantity(said: Properties, key: string, otherwise: number, problems: st
   if (number !== undefined && number > 0) return number;
   problems.push(`${key}: not a quantity above 0`);
   return otherwise;
+}
+
+function recordsOf(said: Properties, problems: string[]): Settings["images"] {
+  if (said.images === undefined) return undefined;
+  const entries = Object.entries(isObject(said.images) ? said.images : {});
+  if (!isObject(said.images)) problems.push("images: not an object of records by digest");
+  return Object.fromEntries(
+    entries.filter(([digest, record]) => {
+      const isGood = isObject(record) && (record.scanned === undefined || isDay(String(record.scanned)));
+      if (!isGood)
+        problems.push(`images.${digest}: not a record with scanned (a day), critical, signedBy, base`);
+      return isGood;
+    }),
+  ) as Record<string, ImageRecord>;
 }
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;

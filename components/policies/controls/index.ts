@@ -6,16 +6,17 @@ import { images } from "./images.ts";
 import { sets } from "./namespaces.ts";
 import { platform } from "./platform.ts";
 import { podSecurity } from "./pod-security.ts";
+import { provenance, provenanceSets } from "./provenance.ts";
 import { workloads } from "./workloads.ts";
 
 /** Every control of the pack. */
 export const controls: readonly Control[] = withAdditions(
-  [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform],
+  [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform, ...provenance],
   docker,
 );
 
 /** Every control over all resources together. */
-export const setControls: readonly SetControl[] = sets;
+export const setControls: readonly SetControl[] = [...sets, ...provenanceSets];
 
 /** The same controls, each with what it finds in resources of further types. */
 function withAdditions(plain: readonly Control[], additions: readonly Addition[]): Control[] {
