@@ -1,0 +1,130 @@
+import type { Control } from "../../control.ts";
+import type { Finding } from "../../resource.ts";
+import type { Settings } from "../../settings.ts";
+import { isFalse, textOf } from "../../value.ts";
+import {
+  cloudControl,
+  component,
+  forTypes,
+  items,
+  mustBeOneOf,
+  type Place,
+  part,
+  said,
+  whole,
+} from "./cloud.ts";
+import {
+  AKS,
+  AKS_CLASSIC,
+  AKS_POOL,
+  AKS_POOL_CLASSIC,
+  EKS,
+  EKS_COMPONENT,
+  EKS_NATIVE,
+  EKS_NODES,
+  EKS_NODES_NATIVE,
+  GKE,
+  GKE_POOL,
+} from "./types.ts";
+
+/** Words for a channel that upgrades nothing. */
+const NO_CHANNEL = ["none", "unmanaged", "unspecified"];
+
+/** A channel that is on where nothing is said. */
+function* mustNotBeOff(place: Place, key: string): Generator<Finding> {
+  const { value, path } = part(place, key);
+  const text = textOf(value);
+  if (text !== undefined && NO_CHANNEL.includes(text.toLowerCase())) yield { path };
+}
+
+const CHANNELS = ["patch", "stable", "rapid", "node-image"];
+
+/** The machines' own channel is on where nothing is said, as of the API of 2023-06-01. */
+function* aks(place: Place, channel: string, machines: string): Generator<Finding> {
+  yield* mustBeOneOf(place, channel, CHANNELS);
+  yield* mustNotBeOff(place, machines);
+}
+
+function* pool(place: Place): Generator<Finding> {
+  const { value, path } = part(place, "management.autoUpgrade");
+  if (isFalse(value)) yield { path };
+}
+
+/**
+ * EKS has no channel, but upgrades a cluster by itself when its version's standard support ends, unless the
+ * extended one is paid for, which is the default. GKE takes every cluster into a channel unless told not to.
+ */
+const clusterUpgrades = cloudControl(
+  {
+    id: "cluster-upgrades",
+    practice: "minimal-host",
+    title: "Clusters are upgraded before their version runs out",
+    remedy:
+      "name a release channel (GKE, AKS), let nodes upgrade themselves, and set upgradePolicy.supportType to STANDARD (EKS)",
+    source: "CIS benchmark of GKE",
+  },
+  {
+    ...forTypes([EKS, EKS_NATIVE], (props) =>
+      mustBeOneOf(whole(props), "upgradePolicy.supportType", ["STANDARD"]),
+    ),
+    [AKS]: (props) =>
+      aks(whole(props), "autoUpgradeProfile.upgradeChannel", "autoUpgradeProfile.nodeOSUpgradeChannel"),
+    [AKS_CLASSIC]: (props) => {
+      const place = whole(props);
+      const channel = said(place, "automaticUpgradeChannel", "automaticChannelUpgrade");
+      return aks(place, channel, said(place, "nodeOsUpgradeChannel", "nodeOsChannelUpgrade"));
+    },
+    *[GKE](props) {
+      yield* mustNotBeOff(whole(props), "releaseChannel.channel");
+      for (const each of items(whole(props), "nodePools")) yield* pool(each);
+    },
+    [GKE_POOL]: (props) => pool(whole(props)),
+  },
+);
+
+/** A version that names a minor one which the site does not list. Where nothing is said, clouds take a new one. */
+function* versions(
+  place: Place,
+  keys: readonly string[],
+  { kubernetesVersions }: Settings,
+): Generator<Finding> {
+  for (const key of keys) {
+    const { value, path } = part(place, key);
+    const match = /^v?(\d+\.\d+)(?![\d])/.exec(
+      typeof value === "number" ? String(value) : (textOf(value) ?? ""),
+    );
+    if (match && !kubernetesVersions.includes(match[1]!)) yield { path };
+  }
+}
+
+const clusterVersion = cloudControl(
+  {
+    id: "cluster-version",
+    practice: "minimal-host",
+    title: "Clusters have a version of Kubernetes that the site supports",
+    remedy: "name one of settings.kubernetesVersions",
+  },
+  {
+    ...forTypes([EKS, EKS_NATIVE, EKS_NODES, EKS_NODES_NATIVE], (props, settings) =>
+      versions(whole(props), ["version"], settings),
+    ),
+    [EKS_COMPONENT]: component((props, settings) => versions(whole(props), ["version"], settings)),
+    *[AKS](props, settings) {
+      yield* versions(whole(props), ["kubernetesVersion"], settings);
+      for (const each of items(whole(props), "agentPoolProfiles"))
+        yield* versions(each, ["orchestratorVersion"], settings);
+    },
+    [AKS_CLASSIC]: (props, settings) =>
+      versions(whole(props), ["kubernetesVersion", "defaultNodePool.orchestratorVersion"], settings),
+    ...forTypes([AKS_POOL, AKS_POOL_CLASSIC], (props, settings) =>
+      versions(whole(props), ["orchestratorVersion"], settings),
+    ),
+    *[GKE](props, settings) {
+      yield* versions(whole(props), ["minMasterVersion", "nodeVersion"], settings);
+      for (const each of items(whole(props), "nodePools")) yield* versions(each, ["version"], settings);
+    },
+    [GKE_POOL]: (props, settings) => versions(whole(props), ["version"], settings),
+  },
+);
+
+export const versionControls: readonly Control[] = [clusterUpgrades, clusterVersion];
