@@ -1,0 +1,127 @@
+import type { Control } from "../../control.ts";
+import type { Finding } from "../../resource.ts";
+import { isAbsent, isFalse, isKnown } from "../../value.ts";
+import {
+  cloudControl,
+  forTypes,
+  get,
+  items,
+  mustBeOff,
+  mustBeOn,
+  type Place,
+  part,
+  said,
+  whole,
+} from "./cloud.ts";
+import {
+  AKS,
+  AKS_CLASSIC,
+  AKS_POOL,
+  AKS_POOL_CLASSIC,
+  AZURE_SCALE_SET,
+  AZURE_SCALE_SETS_CLASSIC,
+  EKS_COMPONENT,
+  EKS_NODES_COMPONENTS,
+  GKE,
+  GKE_POOL,
+  GOOGLE_MACHINES,
+  INSTANCE,
+  INSTANCE_NATIVE,
+  LAUNCH_CONFIGURATION,
+  LAUNCH_TEMPLATE,
+  LAUNCH_TEMPLATE_NATIVE,
+  SPOT_INSTANCE,
+} from "./types.ts";
+
+/** Where a machine names no subnet, it goes to one that AWS made with the account, which gives addresses. */
+function* ec2(place: Place): Generator<Finding> {
+  yield* mustBeOff(place, "associatePublicIpAddress");
+  for (const each of items(place, "networkInterfaces")) yield* mustBeOff(each, "associatePublicIpAddress");
+  const elsewhere = ["associatePublicIpAddress", "subnetId", "networkInterfaces", "launchTemplate"];
+  const isDefault = [...elsewhere, "primaryNetworkInterface"].every((key) => isAbsent(get(place.value, key)));
+  if (isDefault) yield { path: "subnetId", what: "none is named, and default subnets give public addresses" };
+}
+
+function* template(place: Place): Generator<Finding> {
+  for (const each of items(place, "networkInterfaces")) yield* mustBeOff(each, "associatePublicIpAddress");
+}
+
+/** An access configuration is a public address, even one that says nothing. */
+function* google(place: Place): Generator<Finding> {
+  for (const each of items(place, "networkInterfaces")) {
+    for (const key of ["accessConfigs", "ipv6AccessConfigs"]) {
+      const { value, path } = part(each, key);
+      if (Array.isArray(value) && value.length > 0) yield { path };
+    }
+  }
+}
+
+/** Addresses of an interface of Azure's, or of the interfaces of a group. */
+function* azure(place: Place, interfaces: string | undefined, key: string): Generator<Finding> {
+  for (const each of interfaces === undefined ? [place] : items(place, interfaces)) {
+    for (const configuration of items(each, "ipConfigurations")) {
+      const { value, path } = part(configuration, key);
+      if (isKnown(value) && (Array.isArray(value) ? value.length > 0 : !isAbsent(value) && value !== ""))
+        yield { path };
+    }
+  }
+}
+
+const classicPool = (place: Place) =>
+  mustBeOff(place, said(place, "nodePublicIpEnabled", "enableNodePublicIp"));
+
+function* gke(place: Place): Generator<Finding> {
+  yield* mustBeOn(place, "privateClusterConfig.enablePrivateNodes");
+  for (const pool of items(place, "nodePools")) yield* gkePool(pool);
+}
+
+/** A pool takes what its cluster says where it says nothing. */
+function* gkePool(place: Place): Generator<Finding> {
+  const { value, path } = part(place, "networkConfig.enablePrivateNodes");
+  if (isFalse(value)) yield { path };
+}
+
+export const privateNodes: Control = cloudControl(
+  {
+    id: "private-nodes",
+    practice: "network-segmentation",
+    title: "Machines have no public address",
+    remedy:
+      "put machines into private subnets, without public addresses; what they serve goes through a load balancer",
+    source: "CIS benchmarks of EKS, AKS and GKE",
+  },
+  {
+    ...forTypes([INSTANCE, INSTANCE_NATIVE, SPOT_INSTANCE], (props) => ec2(whole(props))),
+    [LAUNCH_TEMPLATE]: (props) => template(whole(props)),
+    [LAUNCH_TEMPLATE_NATIVE]: (props) => template(part(whole(props), "launchTemplateData")),
+    [LAUNCH_CONFIGURATION]: (props) => mustBeOff(whole(props), "associatePublicIpAddress"),
+    ...forTypes(["aws:ec2/subnet:Subnet", "aws-native:ec2:Subnet"], (props) =>
+      mustBeOff(whole(props), "mapPublicIpOnLaunch"),
+    ),
+    ...forTypes([EKS_COMPONENT, ...EKS_NODES_COMPONENTS], (props) =>
+      mustBeOff(whole(props), "nodeAssociatePublicIpAddress"),
+    ),
+    *[AKS](props) {
+      for (const each of items(whole(props), "agentPoolProfiles"))
+        yield* mustBeOff(each, "enableNodePublicIP");
+    },
+    [AKS_POOL]: (props) => mustBeOff(whole(props), "enableNodePublicIP"),
+    [AKS_CLASSIC]: (props) => classicPool(part(whole(props), "defaultNodePool")),
+    [AKS_POOL_CLASSIC]: (props) => classicPool(whole(props)),
+    "azure-native:network:NetworkInterface": (props) => azure(whole(props), undefined, "publicIPAddress"),
+    "azure:network/networkInterface:NetworkInterface": (props) =>
+      azure(whole(props), undefined, "publicIpAddressId"),
+    [AZURE_SCALE_SET]: (props) =>
+      azure(
+        whole(props),
+        "virtualMachineProfile.networkProfile.networkInterfaceConfigurations",
+        "publicIPAddressConfiguration",
+      ),
+    ...forTypes(AZURE_SCALE_SETS_CLASSIC, (props) =>
+      azure(whole(props), "networkInterfaces", "publicIpAddresses"),
+    ),
+    [GKE]: (props) => gke(whole(props)),
+    [GKE_POOL]: (props) => gkePool(whole(props)),
+    ...forTypes(GOOGLE_MACHINES, (props) => google(whole(props))),
+  },
+);

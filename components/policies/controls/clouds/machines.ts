@@ -1,0 +1,94 @@
+import type { Control } from "../../control.ts";
+import type { Finding } from "../../resource.ts";
+import { at, isAbsent, isKnown, isObject, isTrue, numberOf } from "../../value.ts";
+import {
+  cloudControl,
+  component,
+  forTypes,
+  get,
+  items,
+  mayBeOn,
+  mustBeOneOf,
+  type Place,
+  part,
+  whole,
+} from "./cloud.ts";
+import {
+  EKS_NODES,
+  EKS_NODES_NATIVE,
+  GKE,
+  GKE_POOL,
+  INSTANCE,
+  INSTANCE_NATIVE,
+  LAUNCH_CONFIGURATION,
+  LAUNCH_TEMPLATE,
+  LAUNCH_TEMPLATE_NATIVE,
+  SPOT_INSTANCE,
+} from "./types.ts";
+
+/** The answer of a machine with a template, of which the template may hold the part that is not said here. */
+export const mayTakeFrom = (place: Place, key: string): boolean =>
+  !isAbsent(get(place.value, "launchTemplate")) && isAbsent(get(place.value, key));
+
+/** A token proves that who asks can send more than one request of a fixed kind; a second hop is a container. */
+function* metadataOfEc2(place: Place): Generator<Finding> {
+  const endpoint = get(place.value, "metadataOptions.httpEndpoint");
+  if (!isKnown(endpoint) || endpoint === "disabled") return;
+  if (!mayTakeFrom(place, "metadataOptions.httpTokens"))
+    yield* mustBeOneOf(place, "metadataOptions.httpTokens", ["required"]);
+  const hops = part(place, "metadataOptions.httpPutResponseHopLimit");
+  if ((numberOf(hops.value) ?? 1) > 1) yield { path: hops.path, what: "containers reach it" };
+}
+
+/** EKS makes a template of its own: two hops, and a disk as the account has it. */
+export function* mustHaveTemplate(place: Place, what: string): Generator<Finding> {
+  const { value, path } = part(place, "launchTemplate");
+  if (isAbsent(value)) yield { path, what };
+}
+
+/** What each machine of GKE is made of, of a cluster or of a pool. Autopilot's are Google's to make. */
+function nodesOfGke(place: Place): Place[] {
+  const cluster = place.value;
+  if (mayBeOn(get(cluster, "enableAutopilot"))) return [];
+  const pools = get(cluster, "nodePools");
+  if (!isKnown(pools)) return [];
+  if (!isAbsent(pools)) return items(place, "nodePools").map((pool) => part(pool, "nodeConfig"));
+  return mayBeOn(get(cluster, "removeDefaultNodePool")) ? [] : [part(place, "nodeConfig")];
+}
+
+function* metadataOfGke(node: Place): Generator<Finding> {
+  const old = get(node.value, "workloadMetadataConfig.nodeMetadata");
+  if (isKnown(old) && old !== "GKE_METADATA_SERVER")
+    yield* mustBeOneOf(node, "workloadMetadataConfig.mode", ["GKE_METADATA"]);
+  // GKE switches the old endpoints off unless metadata are given that do not.
+  const metadata = part(node, "metadata");
+  if (!isObject(metadata.value)) return;
+  const legacy = at(metadata.value, "disable-legacy-endpoints");
+  if (isKnown(legacy) && !isTrue(legacy)) yield { path: `${metadata.path}["disable-legacy-endpoints"]` };
+}
+
+/** The metadata of Azure and of Google's own machines are for whoever sends a header, and know no tokens. */
+export const nodeMetadata: Control = cloudControl(
+  {
+    id: "node-metadata",
+    practice: "isolation",
+    title: "A machine's metadata, and so its role, are for the machine, not for what runs in containers",
+    remedy:
+      "AWS: set metadataOptions.httpTokens to required and httpPutResponseHopLimit to 1; GKE: set workloadMetadataConfig.mode to GKE_METADATA and leave the old endpoints off",
+    source: "CIS benchmark of GKE",
+  },
+  {
+    ...forTypes([INSTANCE, INSTANCE_NATIVE, SPOT_INSTANCE, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION], (props) =>
+      metadataOfEc2(whole(props)),
+    ),
+    [LAUNCH_TEMPLATE_NATIVE]: (props) => metadataOfEc2(part(whole(props), "launchTemplateData")),
+    ...forTypes([EKS_NODES, EKS_NODES_NATIVE], (props) =>
+      mustHaveTemplate(whole(props), "none is named, and the one that EKS makes lets containers reach it"),
+    ),
+    "eks:index:NodeGroupV2": component((props) => metadataOfEc2(whole(props))),
+    *[GKE](props) {
+      for (const node of nodesOfGke(whole(props))) yield* metadataOfGke(node);
+    },
+    [GKE_POOL]: (props) => metadataOfGke(part(whole(props), "nodeConfig")),
+  },
+);
