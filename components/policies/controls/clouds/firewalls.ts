@@ -1,0 +1,149 @@
+import type { Control } from "../../control.ts";
+import type { Finding } from "../../resource.ts";
+import { isAbsent, isKnown, isTrue, listOf, numberOf, textOf } from "../../value.ts";
+import { cloudControl, forTypes, get, isEmpty, items, type Place, part, whole } from "./cloud.ts";
+import { EVERY, namesOf, type Ports, portsOf, protocolOf } from "./ports.ts";
+import { worldIn } from "./ranges.ts";
+import { EKS_NODES, EKS_NODES_NATIVE } from "./types.ts";
+
+/** Where a rule lets the world in to what it must not reach. */
+function* open(sources: readonly Place[], list: string, names: readonly string[]): Generator<Finding> {
+  if (names.length === 0) return;
+  for (const path of worldIn(sources, list)) yield { path, what: `the world reaches ${names.join(", ")}` };
+}
+
+interface AwsKeys {
+  protocol: string;
+  lists?: readonly string[];
+  texts?: readonly string[];
+}
+
+const BLOCK: AwsKeys = { protocol: "protocol", lists: ["cidrBlocks", "ipv6CidrBlocks"] };
+const RULE: AwsKeys = { protocol: "ipProtocol", texts: ["cidrIpv4", "cidrIpv6"] };
+const NATIVE: AwsKeys = { protocol: "ipProtocol", texts: ["cidrIp", "cidrIpv6"] };
+
+function* aws(place: Place, { protocol, lists = [], texts = [] }: AwsKeys): Generator<Finding> {
+  const said = protocolOf(get(place.value, protocol));
+  // With all protocols, AWS does not look at ports.
+  const names = namesOf(said, [said === "all" ? EVERY : awsPorts(place.value)]);
+  for (const key of lists) yield* open(items(place, key), part(place, key).path, names);
+  for (const key of texts) yield* open([part(place, key)], part(place, key).path, names);
+}
+
+/** Where a port is left out, or is -1, AWS means every one. */
+function awsPorts(rule: unknown): Ports | undefined {
+  const [from, to] = [get(rule, "fromPort"), get(rule, "toPort")];
+  if (!isKnown(from) || !isKnown(to)) return undefined;
+  const [first, last] = [numberOf(from) ?? 0, numberOf(to) ?? 65535];
+  return { from: first, to: first < 0 || last < 0 ? 65535 : last };
+}
+
+/** Rules of a type that may also be for what goes out. */
+function* securityGroupRule(place: Place): Generator<Finding> {
+  const type = get(place.value, "type");
+  if (isKnown(type) && type !== "egress") yield* aws(place, BLOCK);
+}
+
+/** With a key and no group that may use it, EKS opens SSH to the Internet. */
+function* remoteAccess(place: Place, key: string, groups: string): Generator<Finding> {
+  const { value, path } = part(place, `remoteAccess.${groups}`);
+  const login = get(place.value, `remoteAccess.${key}`);
+  if (isKnown(login) && !isEmpty(login) && isKnown(value) && isEmpty(value))
+    yield { path, what: "nothing is said, so the world reaches 22 (SSH)" };
+}
+
+const isWord = (value: unknown, word: string): boolean =>
+  isAbsent(value) || textOf(value)?.toLowerCase() === word;
+
+function* azure(place: Place): Generator<Finding> {
+  const { value } = place;
+  if (!isWord(get(value, "access"), "allow") || !isWord(get(value, "direction"), "inbound")) return;
+  const [one, several] = [get(value, "destinationPortRange"), get(value, "destinationPortRanges")];
+  const ports = isEmpty(one) && isKnown(several) && isEmpty(several) ? ["*"] : [one, ...listOf(several)];
+  const names = namesOf(protocolOf(get(value, "protocol")), ports.map(portsOf));
+  yield* open([part(place, "sourceAddressPrefix")], part(place, "sourceAddressPrefix").path, names);
+  const prefixes = part(place, "sourceAddressPrefixes");
+  yield* open(items(place, "sourceAddressPrefixes"), prefixes.path, names);
+}
+
+function* azureGroup(props: unknown): Generator<Finding> {
+  for (const rule of items(whole(props), "securityRules")) yield* azure(rule);
+}
+
+/** What a rule of Google's allows: protocols, each with ports or with all of them. */
+const googleNames = (allowed: readonly unknown[], protocol: string): string[] => [
+  ...new Set(
+    allowed.flatMap((each) => {
+      const ports = get(each, "ports");
+      const known = isKnown(ports) && isEmpty(ports) ? ["*"] : listOf(ports);
+      return namesOf(protocolOf(get(each, protocol)), known.map(portsOf));
+    }),
+  ),
+];
+
+function* google(place: Place): Generator<Finding> {
+  const { value } = place;
+  const disabled = get(value, "disabled");
+  if (!isWord(get(value, "direction"), "ingress") || !isKnown(disabled) || isTrue(disabled)) return;
+  const names = googleNames(listOf(get(value, "allows")), "protocol");
+  yield* open(items(place, "sourceRanges"), "sourceRanges", names);
+  const sources = ["sourceRanges", "sourceTags", "sourceServiceAccounts"].map((key) => get(value, key));
+  if (names.length > 0 && sources.every((source) => isKnown(source) && isEmpty(source)))
+    yield { path: "sourceRanges", what: `nothing is said, so the world reaches ${names.join(", ")}` };
+}
+
+function* googlePolicy(place: Place): Generator<Finding> {
+  const { value } = place;
+  const disabled = get(value, "disabled");
+  const isIn = isWord(get(value, "direction"), "ingress") && isWord(get(value, "action"), "allow");
+  if (!isIn || !isKnown(disabled) || isTrue(disabled)) return;
+  const names = googleNames(listOf(get(value, "match.layer4Configs")), "ipProtocol");
+  yield* open(items(place, "match.srcIpRanges"), "match.srcIpRanges", names);
+}
+
+function* eachOf(props: unknown, key: string, keys: AwsKeys): Generator<Finding> {
+  for (const rule of items(whole(props), key)) yield* aws(rule, keys);
+}
+
+export const openToWorld: Control = cloudControl(
+  {
+    id: "open-to-world",
+    practice: "network-segmentation",
+    title: "The world reaches no port that hosts and clusters are run by",
+    remedy:
+      "name the ranges or groups that need the port; a range wider than /8 (IPv4) or /16 (IPv6) counts as the world",
+    source: "CIS foundations benchmarks of AWS, Azure and Google Cloud",
+  },
+  {
+    ...forTypes(
+      ["aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"],
+      (props) => eachOf(props, "ingress", BLOCK),
+    ),
+    "aws:ec2/securityGroupRule:SecurityGroupRule": (props) => securityGroupRule(whole(props)),
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": (props) => aws(whole(props), RULE),
+    "aws-native:ec2:SecurityGroup": (props) => eachOf(props, "securityGroupIngress", NATIVE),
+    "aws-native:ec2:SecurityGroupIngress": (props) => aws(whole(props), NATIVE),
+    [EKS_NODES]: (props) => remoteAccess(whole(props), "ec2SshKey", "sourceSecurityGroupIds"),
+    [EKS_NODES_NATIVE]: (props) => remoteAccess(whole(props), "ec2SshKey", "sourceSecurityGroups"),
+    ...forTypes(
+      [
+        "azure-native:network:NetworkSecurityGroup",
+        "azure:network/networkSecurityGroup:NetworkSecurityGroup",
+      ],
+      azureGroup,
+    ),
+    ...forTypes(
+      ["azure-native:network:SecurityRule", "azure:network/networkSecurityRule:NetworkSecurityRule"],
+      (props) => azure(whole(props)),
+    ),
+    "gcp:compute/firewall:Firewall": (props) => google(whole(props)),
+    ...forTypes(
+      [
+        "gcp:compute/firewallPolicyRule:FirewallPolicyRule",
+        "gcp:compute/networkFirewallPolicyRule:NetworkFirewallPolicyRule",
+        "gcp:compute/regionNetworkFirewallPolicyRule:RegionNetworkFirewallPolicyRule",
+      ],
+      (props) => googlePolicy(whole(props)),
+    ),
+  },
+);
