@@ -1,0 +1,163 @@
+import type { Control } from "../../control.ts";
+import type { Finding } from "../../resource.ts";
+import { isAbsent, isFalse, isKnown, isObject, listOf, type Properties, textOf } from "../../value.ts";
+import {
+  cloudControl,
+  forTypes,
+  get,
+  items,
+  jsonOf,
+  mustBeOff,
+  mustBeOn,
+  mustBeOneOf,
+  type Place,
+  part,
+  whole,
+} from "./cloud.ts";
+
+const ECR = "aws:ecr/repository:Repository";
+const ECR_NATIVE = "aws-native:ecr:Repository";
+const ACR = "azure-native:containerregistry:Registry";
+const ACR_CLASSIC = "azure:containerservice/registry:Registry";
+const GAR = "gcp:artifactregistry/repository:Repository";
+const GAR_IAM = "gcp:artifactregistry/repositoryIam";
+
+function* scanned(place: Place): Generator<Finding> {
+  const { value, path } = part(place, "vulnerabilityScanningConfig.enablementConfig");
+  if (value === "DISABLED") yield { path };
+}
+
+/** Azure scans by a plan of the subscription, which no registry says. */
+const registryScan = cloudControl(
+  {
+    id: "registry-scan",
+    practice: "scanned-images",
+    title: "Registries scan the images they are given",
+    remedy: "set imageScanningConfiguration.scanOnPush (ECR), and leave scanning on (Artifact Registry)",
+    source: "CIS benchmarks of EKS and GKE",
+  },
+  {
+    ...forTypes([ECR, ECR_NATIVE], (props) =>
+      mustBeOn(whole(props), "imageScanningConfiguration.scanOnPush"),
+    ),
+    [GAR]: (props) => scanned(whole(props)),
+  },
+);
+
+/** Tags of what is copied from elsewhere are elsewhere's. */
+function* immutable(place: Place): Generator<Finding> {
+  const { format, mode } = place.value as Properties;
+  if (textOf(format)?.toUpperCase() !== "DOCKER") return;
+  if (!isAbsent(mode) && mode !== "STANDARD_REPOSITORY") return;
+  yield* mustBeOn(place, "dockerConfig.immutableTags");
+}
+
+const registryImmutable = cloudControl(
+  {
+    id: "registry-immutable",
+    practice: "trusted-images",
+    title: "A tag of a registry names one image for good",
+    remedy: "set imageTagMutability to IMMUTABLE (ECR), dockerConfig.immutableTags (Artifact Registry)",
+  },
+  {
+    ...forTypes([ECR, ECR_NATIVE], (props) => mustBeOneOf(whole(props), "imageTagMutability", ["IMMUTABLE"])),
+    [GAR]: (props) => immutable(whole(props)),
+  },
+);
+
+/** Conditions that name whose a request is, or where from. */
+const NARROWING =
+  /^aws:(?:Principal(?:Org(?:ID|Paths)|Account|Arn)|Source(?:Vpc|Vpce|Account|Arn|Org(?:ID|Paths))|userid)$/i;
+
+function isNarrowed(condition: unknown): boolean {
+  if (!isKnown(condition)) return true;
+  return (
+    isObject(condition) &&
+    Object.entries(condition).some(
+      ([operator, keys]) =>
+        /^(?:ForAnyValue:)?(?:String|Arn)(?:Equals|Like)/i.test(operator) &&
+        !/IfExists$/i.test(operator) &&
+        isObject(keys) &&
+        Object.entries(keys).some(([key, value]) => NARROWING.test(key) && !listed(value).includes("*")),
+    )
+  );
+}
+
+const listed = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value]);
+
+/** Everyone, as a policy of AWS names them. */
+const isEveryone = (principal: unknown): boolean =>
+  principal === "*" || (isObject(principal) && listed(principal.AWS).includes("*"));
+
+function* policyOfEcr(place: Place, key: string): Generator<Finding> {
+  const { value, path } = part(place, key);
+  const statements = listed(get(jsonOf(value), "Statement"));
+  const isPublic = statements.some(
+    (each) =>
+      isObject(each) &&
+      each.Effect === "Allow" &&
+      (isEveryone(each.Principal) || !isAbsent(each.NotPrincipal)) &&
+      !isNarrowed(each.Condition),
+  );
+  if (isPublic) yield { path, what: "everyone is let in" };
+}
+
+const EVERYONE = new Set(["allusers", "allauthenticatedusers"]);
+
+const isAnyone = (member: unknown): boolean => EVERYONE.has(textOf(member)?.toLowerCase() ?? "");
+
+function* members(place: Place, key: string): Generator<Finding> {
+  for (const { value, path } of items(place, key)) if (isAnyone(value)) yield { path };
+}
+
+function* policyOfGoogle(place: Place): Generator<Finding> {
+  const bindings = listOf(get(jsonOf(get(place.value, "policyData")), "bindings"));
+  if (bindings.some((binding) => listOf(get(binding, "members")).some(isAnyone)))
+    yield { path: "policyData", what: "everyone is let in" };
+}
+
+function* azure(place: Place): Generator<Finding> {
+  const rule = get(place.value, "networkRuleSet.defaultAction");
+  if (isKnown(rule) && rule !== "Deny") yield* mustBeOneOf(place, "publicNetworkAccess", ["Disabled"]);
+  yield* mustBeOff(place, "adminUserEnabled");
+  yield* mustBeOff(place, "anonymousPullEnabled");
+}
+
+/** The block of rules is a list of one, or one. */
+function* azureClassic(place: Place): Generator<Finding> {
+  const [rules] = listed(get(place.value, "networkRuleSet"));
+  const action = get(rules, "defaultAction");
+  const { value, path } = part(place, "publicNetworkAccessEnabled");
+  if (isKnown(action) && action !== "Deny" && isKnown(value) && !isFalse(value))
+    yield isAbsent(value) ? { path, what: "nothing is said" } : { path };
+  yield* mustBeOff(place, "adminEnabled");
+  yield* mustBeOff(place, "anonymousPullEnabled");
+}
+
+const published = (): Finding[] => [
+  { path: "repositoryName", what: "the repository is in the public gallery" },
+];
+
+const registryPublic = cloudControl(
+  {
+    id: "registry-public",
+    practice: "trusted-images",
+    title: "A registry is for those of the site, each with a name of their own",
+    remedy: "name who may pull, close the public endpoint, and switch off the administrator's account",
+  },
+  {
+    ...forTypes(
+      ["aws:ecr/repositoryPolicy:RepositoryPolicy", "aws:ecr/registryPolicy:RegistryPolicy"],
+      (props) => policyOfEcr(whole(props), "policy"),
+    ),
+    [ECR_NATIVE]: (props) => policyOfEcr(whole(props), "repositoryPolicyText"),
+    ...forTypes(["aws:ecrpublic/repository:Repository", "aws-native:ecr:PublicRepository"], published),
+    [ACR]: (props) => azure(whole(props)),
+    [ACR_CLASSIC]: (props) => azureClassic(whole(props)),
+    [`${GAR_IAM}Member:RepositoryIamMember`]: ({ member }) => (isAnyone(member) ? [{ path: "member" }] : []),
+    [`${GAR_IAM}Binding:RepositoryIamBinding`]: (props) => members(whole(props), "members"),
+    [`${GAR_IAM}Policy:RepositoryIamPolicy`]: (props) => policyOfGoogle(whole(props)),
+  },
+);
+
+export const registries: readonly Control[] = [registryScan, registryImmutable, registryPublic];
