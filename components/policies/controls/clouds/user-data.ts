@@ -1,0 +1,88 @@
+import type { Control } from "../../control.ts";
+import type { Finding } from "../../resource.ts";
+import { isObject, textOf } from "../../value.ts";
+import { namesCredential } from "../workloads.ts";
+import { cloudControl, forTypes, items, type Place, part, whole } from "./cloud.ts";
+import { holdsCredential, isElsewhere } from "./credentials.ts";
+import {
+  AZURE_MACHINE,
+  AZURE_MACHINES_CLASSIC,
+  AZURE_SCALE_SET,
+  AZURE_SCALE_SETS_CLASSIC,
+  EKS_COMPONENT,
+  EKS_NODES_COMPONENTS,
+  GKE,
+  GKE_POOL,
+  GOOGLE_MACHINES,
+  INSTANCE,
+  INSTANCE_NATIVE,
+  LAUNCH_CONFIGURATION,
+  LAUNCH_TEMPLATE,
+  LAUNCH_TEMPLATE_NATIVE,
+  SPOT_INSTANCE,
+} from "./types.ts";
+
+const WHAT = "a credential stands in it";
+
+function* texts(place: Place, ...keys: readonly string[]): Generator<Finding> {
+  for (const key of keys) {
+    const { value, path } = part(place, key);
+    const text = textOf(value);
+    if (text !== undefined && holdsCredential(text)) yield { path, what: WHAT };
+  }
+}
+
+const isSecret = (key: string, text: string): boolean =>
+  (namesCredential(key) && !isElsewhere(text)) || holdsCredential(text);
+
+const isPlain = (key: string): boolean => /^[A-Za-z_]\w*$/.test(key);
+
+/** Metadata are named by whoever gives them, scripts among them. */
+function* metadata(place: Place): Generator<Finding> {
+  const { value, path } = part(place, "metadata");
+  if (!isObject(value)) return;
+  for (const [key, each] of Object.entries(value)) {
+    const text = textOf(each);
+    if (text === undefined || text === "") continue;
+    const own = isPlain(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+    if (isSecret(key, text)) yield { path: own, what: WHAT };
+  }
+}
+
+export const secretInUserData: Control = cloudControl(
+  {
+    id: "secret-in-user-data",
+    practice: "secrets",
+    title: "No credential stands in what a machine is started with, which all that runs on it can read",
+    remedy: "let the machine fetch it from the cloud's secret store, by a role of its own",
+  },
+  {
+    ...forTypes([INSTANCE, INSTANCE_NATIVE, SPOT_INSTANCE, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION], (props) =>
+      texts(whole(props), "userData", "userDataBase64"),
+    ),
+    [LAUNCH_TEMPLATE_NATIVE]: (props) => texts(part(whole(props), "launchTemplateData"), "userData"),
+    ...forTypes([EKS_COMPONENT, ...EKS_NODES_COMPONENTS], (props) =>
+      texts(whole(props), "nodeUserData", "nodeUserDataOverride", "bootstrapExtraArgs", "kubeletExtraArgs"),
+    ),
+    [AZURE_MACHINE]: (props) => texts(whole(props), "osProfile.customData", "userData"),
+    [AZURE_SCALE_SET]: (props) =>
+      texts(part(whole(props), "virtualMachineProfile"), "osProfile.customData", "userData"),
+    ...forTypes([...AZURE_MACHINES_CLASSIC, ...AZURE_SCALE_SETS_CLASSIC], (props) =>
+      texts(whole(props), "customData", "userData"),
+    ),
+    *[GKE](props) {
+      yield* metadata(part(whole(props), "nodeConfig"));
+      for (const pool of items(whole(props), "nodePools")) yield* metadata(part(pool, "nodeConfig"));
+    },
+    [GKE_POOL]: (props) => metadata(part(whole(props), "nodeConfig")),
+    ...forTypes([...GOOGLE_MACHINES, "gcp:compute/projectMetadata:ProjectMetadata"], function* (props) {
+      yield* texts(whole(props), "metadataStartupScript");
+      yield* metadata(whole(props));
+    }),
+    *"gcp:compute/projectMetadataItem:ProjectMetadataItem"(props) {
+      const [key, value] = [textOf(props.key) ?? "", textOf(props.value) ?? ""];
+      if (value !== "" && (namesCredential(key) || holdsCredential(value)))
+        yield { path: "value", what: WHAT };
+    },
+  },
+);
