@@ -1,4 +1,5 @@
 import type { Control, SetControl } from "../control.ts";
+import { clouds } from "./clouds/index.ts";
 import { commands } from "./commands.ts";
 import { type Addition, docker } from "./docker.ts";
 import { exposure } from "./exposure.ts";
@@ -11,7 +12,7 @@ import { workloads } from "./workloads.ts";
 
 /** Every control of the pack. */
 export const controls: readonly Control[] = withAdditions(
-  [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform, ...provenance],
+  [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform, ...provenance, ...clouds],
   docker,
 );
 
