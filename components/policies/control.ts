@@ -45,6 +45,13 @@ export interface SetControl extends Omit<Control, "find"> {
   find(resources: readonly Resource[], settings: Settings): Iterable<Finding & { resource: Resource }>;
 }
 
+/** What one control finds in resources of further types. */
+export interface Addition {
+  control: string;
+  types: readonly string[];
+  find(resource: Resource, settings: Settings): Iterable<Finding>;
+}
+
 type About = Omit<Control, "find" | "types">;
 
 /** A control over whatever makes pods. */

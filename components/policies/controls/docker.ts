@@ -1,16 +1,10 @@
 /** Containers, services and images of Docker (`@pulumi/docker` and `@pulumi/docker-build`), by the same controls. */
+import type { Addition } from "../control.ts";
 import { isWithin, parseImage } from "../image.ts";
 import type { Finding, Resource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
 import { at, isAbsent, isKnown, isOn, isTrue, listOf, numberOf, type Properties, textOf } from "../value.ts";
 import { CREDENTIAL, namesCredential, SOCKETS } from "./workloads.ts";
-
-/** What one control finds in resources of further types. */
-export interface Addition {
-  control: string;
-  types: readonly string[];
-  find(resource: Resource, settings: Settings): Iterable<Finding>;
-}
 
 const CONTAINER = "docker:index/container:Container";
 const SERVICE = "docker:index/service:Service";

@@ -1,11 +1,11 @@
-import type { Control, SetControl } from "../control.ts";
+import type { Addition, Control, SetControl } from "../control.ts";
 import { clouds } from "./clouds/index.ts";
 import { commands } from "./commands.ts";
-import { type Addition, docker } from "./docker.ts";
+import { docker } from "./docker.ts";
 import { exposure } from "./exposure.ts";
 import { images } from "./images.ts";
 import { sets } from "./namespaces.ts";
-import { platform } from "./platform.ts";
+import { platform, platformAdditions } from "./platform.ts";
 import { podSecurity } from "./pod-security.ts";
 import { provenance, provenanceSets } from "./provenance.ts";
 import { workloads } from "./workloads.ts";
@@ -13,7 +13,7 @@ import { workloads } from "./workloads.ts";
 /** Every control of the pack. */
 export const controls: readonly Control[] = withAdditions(
   [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform, ...provenance, ...clouds],
-  docker,
+  [...docker, ...platformAdditions],
 );
 
 /** Every control over all resources together. */

@@ -1,5 +1,5 @@
 /** Spillway's own clusters, hosts and stores. */
-import type { Control } from "../control.ts";
+import type { Addition, Control } from "../control.ts";
 import { at, isKnown, isTrue, textOf } from "../value.ts";
 
 const CLUSTER = /^spillway:\w+:KubernetesCluster$/;
@@ -20,12 +20,8 @@ const networkMode: Control = {
   },
 };
 
-const supportedVersion: Control = {
-  id: "supported-version",
-  practice: "minimal-host",
-  title: "Clusters have a version that still gets security fixes",
-  remedy: "upgrade to one of settings.kubernetesVersions",
-  source: "https://kubernetes.io/releases/",
+const supportedVersion: Addition = {
+  control: "supported-version",
   types: ["spillway:*:KubernetesCluster"],
   *find({ type, props }, { kubernetesVersions }) {
     if (!CLUSTER.test(type) || !isKnown(props.version)) return;
@@ -47,4 +43,5 @@ const dataLoss: Control = {
   },
 };
 
-export const platform: readonly Control[] = [networkMode, supportedVersion, dataLoss];
+export const platform: readonly Control[] = [networkMode, dataLoss];
+export const platformAdditions: readonly Addition[] = [supportedVersion];

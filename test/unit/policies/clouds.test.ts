@@ -492,7 +492,7 @@ const CASES: Record<string, readonly Case[]> = {
     ),
     of(GKE_POOL, {}, { management: { autoUpgrade: false } }, "management.autoUpgrade"),
   ],
-  "cluster-version": [
+  "supported-version": [
     of(
       `${EKS} ${EKS_NATIVE} ${EKS_NODES} ${EKS_COMPONENT}`,
       { version: "1.36" },

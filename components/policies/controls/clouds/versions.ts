@@ -99,7 +99,7 @@ function* versions(
 
 const clusterVersion = cloudControl(
   {
-    id: "cluster-version",
+    id: "supported-version",
     practice: "minimal-host",
     title: "Clusters have a version of Kubernetes that the site supports",
     remedy: "name one of settings.kubernetesVersions",
