@@ -22,6 +22,7 @@ export interface Pod {
   /** Where the pod's metadata are, with what is there. */
   metadata: { path: string; props: Properties };
   containers: Container[];
+  /** Or may be, as long as that is not known yet. */
   isWindows: boolean;
   /** Says a part of an object that is there: what it does not name is not missing. */
   isPatch: boolean;
@@ -50,17 +51,17 @@ const GROUPS = new Set(["core", "apps", "batch", "extensions"]);
 /** Kinds of Kubernetes objects that make pods. */
 export const POD_KINDS: readonly string[] = Object.keys(SHAPES);
 
-const seen = new WeakMap<Properties, Pod[]>();
+const seen = new WeakMap<Resource, Pod[]>();
 
 /** Every pod that a resource makes: none, one, or those of a list's items. */
 export function podsOf(resource: Resource): readonly Pod[] {
-  const before = seen.get(resource.props);
+  const before = seen.get(resource);
   if (before) return before;
   const pods = objectsOf(resource).flatMap(({ type, props, path }) => {
     const pod = podOf(type, props, path);
     return pod ? [pod] : [];
   });
-  seen.set(resource.props, pods);
+  seen.set(resource, pods);
   return pods;
 }
 
@@ -78,9 +79,8 @@ export function objectsOf({ type, props }: Resource): KubernetesObject[] {
 }
 
 function flattened(own: KubernetesType, props: Properties, path: string): KubernetesObject[] {
-  const isList = own.isList || (own.kind === "List" && own.group === "core");
-  if (!isList) return [{ type: own, props, path }];
-  return listOf(props.items).flatMap((item, i) => {
+  // To kubectl whatever has items is a list, of whichever kind it says it is.
+  const items = listOf(props.items).flatMap((item, i) => {
     if (!isObject(item)) return [];
     const [version, kind] = [textOf(item.apiVersion), textOf(item.kind)];
     // Items of a typed list may leave out what the list says.
@@ -88,16 +88,18 @@ function flattened(own: KubernetesType, props: Properties, path: string): Kubern
     const type = said ?? { ...own, isList: false };
     return type.kind === "List" && !said ? [] : flattened(type, item, `${join(path, "items")}[${i}]`);
   });
+  return own.isList || own.kind === "List" ? items : [{ type: own, props, path }, ...items];
 }
 
 function podOf(type: KubernetesType, props: Properties, path: string): Pod | undefined {
-  const shape = SHAPES[type.kind];
+  const shape = Object.hasOwn(SHAPES, type.kind) ? SHAPES[type.kind] : undefined;
   if (!shape || !GROUPS.has(type.group)) return undefined;
   const place = [path, ...shape.template].filter((part) => part !== "").join(".");
   const template = at(props, ...shape.template);
   const spec = at(template, "spec");
   if (!isObject(spec)) return undefined;
   const metadata = at(template, "metadata");
+  const os = at(spec, "os", "name");
   const where = join(place, "spec");
   return {
     path: where,
@@ -105,7 +107,7 @@ function podOf(type: KubernetesType, props: Properties, path: string): Pod | und
     spec,
     metadata: { path: join(place, "metadata"), props: isObject(metadata) ? metadata : {} },
     containers: containersOf(spec, where),
-    isWindows: at(spec, "os", "name") === "windows",
+    isWindows: os === "windows" || os === UNKNOWN,
     isPatch: type.isPatch,
   };
 }

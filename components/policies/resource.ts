@@ -19,9 +19,9 @@ export interface Finding {
   what?: string;
 }
 
-/** Token of a Kubernetes object by what its file says. */
+/** Token of a Kubernetes object by what its file says; `/v1` is `v1` to Kubernetes. */
 export const kubernetesType = (apiVersion: string, kind: string): string =>
-  `kubernetes:${apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`}:${kind}`;
+  `kubernetes:${/^\/?[^/]*$/.test(apiVersion) ? `core/${apiVersion.replace("/", "")}` : apiVersion}:${kind}`;
 
 export interface KubernetesType {
   /** Group without its version: `core`, `apps`, `networking.k8s.io`. */
@@ -34,12 +34,22 @@ export interface KubernetesType {
   isList: boolean;
 }
 
-const TYPE = /^kubernetes:(?:([^:/]+)\/)?([^:/]+):(\w+?)(Patch|List)?$/;
+const TYPE = /^kubernetes:(?:([^:/]*)\/)?([^:/]+):(\w+?)(Patch|List)?$/;
 
 /** Reads a token; `undefined` for what is no Kubernetes object. */
 export function kubernetesOf(type: string): KubernetesType | undefined {
   const match = TYPE.exec(type);
   if (!match) return undefined;
-  const [, group = "core", version, kind, suffix] = match;
-  return { group, version: version!, kind: kind!, isPatch: suffix === "Patch", isList: suffix === "List" };
+  const [, group, version, kind, suffix] = match;
+  return {
+    group: group || "core",
+    version: version!,
+    kind: kind!,
+    isPatch: suffix === "Patch",
+    isList: suffix === "List",
+  };
 }
+
+/** The token of what was read from one. */
+export const tokenOf = ({ group, version, kind, isPatch, isList }: KubernetesType): string =>
+  `kubernetes:${group}/${version}:${kind}${isPatch ? "Patch" : isList ? "List" : ""}`;
