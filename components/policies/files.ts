@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { parseAllDocuments } from "yaml";
-import { kubernetesType, type Resource } from "./resource.ts";
+import { documentsOf, Unreadable } from "./documents.ts";
+import { objectsOf } from "./pods.ts";
+import { kubernetesOf, kubernetesType, type Resource, tokenOf } from "./resource.ts";
 import { isObject, type Properties } from "./value.ts";
 
-/** A file that holds nothing that can be judged. */
-export class Unreadable extends Error {}
+export { documentsOf, Unreadable };
 
 /**
  * The resources that a file holds: documents of Kubernetes in YAML or JSON, and `{type, name, props}` as
@@ -16,41 +16,29 @@ export async function resourcesOf(path: string): Promise<Resource[]> {
   return documentsOf(await readFile(path, "utf8")).flatMap((document) => resourcesIn(document));
 }
 
-/** The documents of a text, be it JSON or YAML. Exported for tests. */
-export function documentsOf(text: string): unknown[] {
-  if (/^\s*[[{]/.test(text)) {
-    try {
-      return [JSON.parse(text)];
-    } catch {
-      // YAML may begin with a brace as well.
-    }
-  }
-  const documents = parseAllDocuments(text, {
-    merge: true,
-    version: "1.1",
-    uniqueKeys: true,
-    logLevel: "silent",
-  });
-  if (!Array.isArray(documents)) return [];
-  return documents.map((document) => {
-    const [error] = document.errors;
-    if (error) throw new Unreadable(`neither JSON nor YAML: ${error.message.split("\n")[0]}`);
-    return document.toJS({ maxAliasCount: 100 });
-  });
-}
-
 function resourcesIn(value: unknown): Resource[] {
   if (value === null || value === undefined) return [];
   if (Array.isArray(value)) return value.flatMap(resourcesIn);
   if (!isObject(value)) throw new Unreadable("neither an object of Kubernetes nor {type, name, props}");
-  const { type, name, props, apiVersion, kind } = value;
-  if (typeof type === "string" && isObject(props)) {
-    return [{ type, name: typeof name === "string" ? name : nameOf(props), props }];
-  }
-  if (typeof apiVersion === "string" && typeof kind === "string") {
-    return [{ type: kubernetesType(apiVersion, kind), name: nameOf(value), props: value }];
-  }
+  // A file may be both to its two readers.
+  const found = [...asPulumi(value), ...asKubernetes(value)];
+  if (found.length > 0) return found;
   throw new Unreadable("neither an object of Kubernetes (apiVersion, kind) nor {type, name, props}");
+}
+
+function asPulumi({ type, name, props }: Properties): Resource[] {
+  if (typeof type !== "string" || !isObject(props)) return [];
+  return [{ type, name: typeof name === "string" ? name : nameOf(props), props }];
+}
+
+/** Each item of a list is a resource of its own, as it is to kubectl. */
+function asKubernetes(value: Properties): Resource[] {
+  const { apiVersion, kind } = value;
+  if (typeof apiVersion !== "string" || typeof kind !== "string") return [];
+  const whole = { type: kubernetesType(apiVersion, kind), name: nameOf(value), props: value };
+  if (!kubernetesOf(whole.type)) throw new Unreadable("its apiVersion or kind is none of Kubernetes");
+  if (!Array.isArray(value.items)) return [whole];
+  return objectsOf(whole).map(({ type, props }) => ({ type: tokenOf(type), name: nameOf(props), props }));
 }
 
 function nameOf({ metadata }: Properties): string {
