@@ -8,12 +8,23 @@
 import { type Control, containerControl, podControl } from "../control.ts";
 import { containersKnown, inherited, join, type Pod } from "../pods.ts";
 import type { Finding } from "../resource.ts";
-import { at, isAbsent, isKnown, isObject, isOn, isTrue, listOf, numberOf, textOf } from "../value.ts";
+import {
+  at,
+  isAbsent,
+  isFalse,
+  isKnown,
+  isObject,
+  isOn,
+  isTrue,
+  listOf,
+  numberOf,
+  textOf,
+} from "../value.ts";
 
 const source = "Pod Security Standards";
 
-/** Root in a user namespace of the pod's own is nobody outside of it. */
-const hasOwnUsers = ({ spec }: Pod): boolean => spec.hostUsers === false;
+/** Root in a user namespace of the pod's own is nobody outside of it. What is not known yet may become one. */
+const hasOwnUsers = ({ spec }: Pod): boolean => spec.hostUsers === false || !isKnown(spec.hostUsers);
 
 /** The security context of a pod, and of each container. */
 function* contexts(pod: Pod): Generator<{ path: string; value: unknown }> {
@@ -322,11 +333,12 @@ const volumeTypes = podControl(
   function* ({ spec, path }) {
     for (const [i, volume] of listOf(spec.volumes).entries()) {
       if (!isObject(volume)) continue;
-      const kinds = Object.keys(volume).filter((key) => key !== "name" && !isAbsent(volume[key]));
-      if (kinds.some((kind) => VOLUMES.includes(kind))) continue;
+      const kinds = Object.keys(volume).filter(
+        (key) => key !== "name" && isKnown(volume[key]) && !isAbsent(volume[key]),
+      );
       // Kubernetes makes an emptyDir of one that names no source.
-      if (kinds.length === 0) continue;
-      yield { path: `${path}.volumes[${i}].${kinds[0]}` };
+      const bad = kinds.find((kind) => !VOLUMES.includes(kind));
+      if (bad !== undefined) yield { path: `${path}.volumes[${i}].${bad}` };
     }
   },
 );
@@ -356,7 +368,7 @@ export function* mustBeSaid(
 ): Generator<Finding> {
   if (!isKnown(value) || (isPatch && isAbsent(value))) return;
   if (isAbsent(value)) yield { ...place, what: "nothing is said" };
-  else if (isTrue(value) !== wanted) yield place;
+  else if (!(wanted ? isTrue(value) : isFalse(value))) yield place;
 }
 
 const runAsNonRoot = podControl(
@@ -392,7 +404,9 @@ const runAsUser = podControl(
   function* (pod) {
     if (hasOwnUsers(pod)) return;
     for (const { path, value } of contexts(pod)) {
-      if (numberOf(at(value, "runAsUser")) === 0) yield { path: `${path}.runAsUser` };
+      const user = at(value, "runAsUser");
+      const number = numberOf(user) ?? 0;
+      if (isKnown(user) && !isAbsent(user) && !(number > 0)) yield { path: `${path}.runAsUser` };
       const name = textOf(at(value, "windowsOptions", "runAsUserName"));
       if (name?.toLowerCase().split("\\").at(-1) === WINDOWS_ADMINISTRATOR)
         yield { path: `${path}.windowsOptions.runAsUserName` };
