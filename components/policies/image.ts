@@ -56,8 +56,7 @@ export function isWithin(image: ImageReference, entry: string): boolean {
     .replace(/^[a-z]+:\/\//i, "")
     .replace(/\/+(\*+)?$/, "")
     .split("/");
-  const pattern = host
-    .toLowerCase()
+  const pattern = (isDocker(host.toLowerCase()) ? "docker.io" : host.toLowerCase())
     .split(".")
     .map((part) => (part === "*" ? "[^.]+" : escaped(part)))
     .join("\\.");
