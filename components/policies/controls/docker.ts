@@ -4,7 +4,7 @@ import { isWithin, parseImage } from "../image.ts";
 import type { Finding, Resource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
 import { at, isAbsent, isKnown, isOn, isTrue, listOf, numberOf, type Properties, textOf } from "../value.ts";
-import { CREDENTIAL, namesCredential, SOCKETS } from "./workloads.ts";
+import { CREDENTIAL, isCredential, SOCKETS } from "./workloads.ts";
 
 const CONTAINER = "docker:index/container:Container";
 const SERVICE = "docker:index/service:Service";
@@ -215,18 +215,18 @@ const secretInEnvironment = both("secret-in-environment", function* ({ props, is
   if (isService) {
     const env = value("env");
     for (const [name, text] of Object.entries(typeof env === "object" && env !== null ? env : {})) {
-      if (isCredential(name, textOf(text))) yield { path: `${path("env")}.${name}` };
+      if (holdsCredential(name, textOf(text))) yield { path: `${path("env")}.${name}` };
     }
   } else {
     for (const [i, each] of listOf(props.envs).entries()) {
       const [, name = "", text] = /^([^=]*)=(.*)$/s.exec(textOf(each) ?? "") ?? [];
-      if (isCredential(name, text)) yield { path: `envs[${i}]` };
+      if (holdsCredential(name, text)) yield { path: `envs[${i}]` };
     }
   }
 });
 
-const isCredential = (name: string, value: string | undefined): boolean =>
-  value !== undefined && value !== "" && (namesCredential(name) || CREDENTIAL.test(value));
+const holdsCredential = (name: string, value: string | undefined): boolean =>
+  value !== undefined && (isCredential(name, value) || CREDENTIAL.test(value));
 
 const livenessProbe = both("liveness-probe", function* ({ path, value }) {
   const check = value("healthcheck");

@@ -2,7 +2,7 @@ import { type Control, containerControl, podControl } from "../control.ts";
 import { join } from "../pods.ts";
 import { parseQuantity } from "../quantity.ts";
 import type { Settings } from "../settings.ts";
-import { at, isAbsent, isKnown, isObject, isOn, listOf, textOf } from "../value.ts";
+import { at, isAbsent, isKnown, isObject, isOn, leaves, listOf, textOf } from "../value.ts";
 import { mustBeSaid } from "./pod-security.ts";
 
 const readOnlyRoot = containerControl(
@@ -62,6 +62,9 @@ const memoryLimit = limit(
 const asks = (probe: unknown): boolean =>
   isObject(probe) && ["httpGet", "tcpSocket", "exec", "grpc"].some((way) => !isAbsent(probe[way]));
 
+const ends = (restartPolicy: unknown): boolean =>
+  restartPolicy === "Never" || restartPolicy === "OnFailure" || !isKnown(restartPolicy);
+
 const SERVING = new Set([
   "Pod",
   "Deployment",
@@ -77,7 +80,7 @@ const probe = (kind: "livenessProbe" | "readinessProbe", id: string, title: stri
     function* ({ props, path, role, isSidecar }, pod) {
       // What ends by itself, or is there for a look, is not probed.
       if (!SERVING.has(pod.kind) || (role !== "containers" && !isSidecar)) return;
-      if (pod.kind === "Pod" && ["Never", "OnFailure"].includes(textOf(pod.spec.restartPolicy) ?? "")) return;
+      if (pod.kind === "Pod" && ends(pod.spec.restartPolicy)) return;
       const value = props[kind];
       if (!isKnown(value) || (pod.isPatch && isAbsent(value))) return;
       if (!asks(value)) yield { path: join(path, kind) };
@@ -112,7 +115,7 @@ const serviceAccountToken = podControl(
 
 /** Sockets by which a container runtime is told what to run. */
 export const SOCKETS =
-  /(?:^|\/)(?:docker|dockershim|containerd|crio|podman|buildkitd|cri-dockerd|frakti|rktlet|k3s\/containerd)[\w./-]*\.sock\b/i;
+  /(?:^|\/)(?:docker|dockershim|containerd|crio|podman|buildkitd|cri-dockerd|frakti|rktlet|k3s\/containerd)[\w./-]{0,200}\.sock\b/i;
 
 const runtimeSocket = podControl(
   {
@@ -142,15 +145,32 @@ const plain = (path: string): string => path.replace(/\/(?:\.?\/)+/g, "/");
 
 /** Names of variables that hold credentials; `_FILE` and its like name a place. */
 const CREDENTIAL_NAME =
-  /(?:^|[_-])(?:password|passwd|passphrase|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|auth[_-]?key)s?$/i;
+  /(?:password|passwd|passphrase)s?$|[._-]pwd$|(?:^|[._-])(?:pass|(?:secret|token|credential|(?:api|access|private|secret|auth)[._-]?key)s?)$/i;
 
 /** Values that are credentials, whatever their name. */
 export const CREDENTIAL =
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{22,}\b|\bglpat-[\w-]{20,}\b|\bxox[abprs]-[\w-]{10,}\b|\bAIza[\w-]{35}\b|\bsk_live_[0-9a-zA-Z]{20,}\b|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}|\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@$]+:[^\s:/@$]{3,}@/;
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{22,}\b|\bglpat-[\w-]{20,}\b|\bxox[abprs]-[\w-]{10,}\b|\bAIza[\w-]{35}\b|\bsk_live_[0-9a-zA-Z]{20,}\b|\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]{10,}|\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@$]*:[^\s:/@$]{3,}@/;
 
 /** Camel case counts as words. */
 export const namesCredential = (name: string): boolean =>
   CREDENTIAL_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"));
+
+/** What a variable says about a credential, such as that none is needed. */
+const SWITCH = /^(?:|true|false|yes|no|on|off)$/i;
+
+/** Whether a variable's name says that its value is a credential, and it may be one. */
+export const isCredential = (name: string, value: string): boolean =>
+  namesCredential(name) && !SWITCH.test(value);
+
+/** `$(NAME)`, which stands for another variable. */
+const REFERENCE = /^\$\([\w.-]+\)$/;
+
+/** `--password=...`; options that end in `secret` name an object of the cluster as often. */
+function givesCredential(word: string): boolean {
+  const [, dashes = "", name = "", value = ""] = /^(-*)([\w.-]+)=(.+)$/s.exec(word) ?? [];
+  if (REFERENCE.test(value) || (dashes !== "" && /(?:secret|credential)s?$/i.test(name))) return false;
+  return isCredential(name, value);
+}
 
 const secretInEnvironment = containerControl(
   {
@@ -162,13 +182,22 @@ const secretInEnvironment = containerControl(
   function* ({ props, path }) {
     for (const [i, variable] of listOf(props.env).entries()) {
       const [name, value] = [textOf(at(variable, "name")) ?? "", textOf(at(variable, "value"))];
-      if (value === undefined || value === "" || /^\$\([\w.-]+\)$/.test(value)) continue;
-      if (namesCredential(name) || CREDENTIAL.test(value)) yield { path: `${path}.env[${i}].value` };
+      if (
+        value !== undefined &&
+        !REFERENCE.test(value) &&
+        !CREDENTIAL.test(value) &&
+        isCredential(name, value)
+      )
+        yield { path: `${path}.env[${i}].value` };
     }
     for (const key of ["command", "args"]) {
       for (const [i, word] of listOf(props[key]).entries()) {
-        if (typeof word === "string" && CREDENTIAL.test(word)) yield { path: `${path}.${key}[${i}]` };
+        if (typeof word === "string" && !CREDENTIAL.test(word) && givesCredential(word))
+          yield { path: `${path}.${key}[${i}]` };
       }
+    }
+    for (const leaf of leaves(props, path)) {
+      if (typeof leaf.value === "string" && CREDENTIAL.test(leaf.value)) yield { path: leaf.path };
     }
   },
 );
