@@ -55,16 +55,18 @@ export async function checkFiles(
 
 function configurationOf(configuration: unknown): { settings: Settings; disabled: ReadonlySet<string> } {
   const said = isObject(configuration) ? configuration : {};
-  const settings = settingsOf(said.settings, {
+  const settings = settingsOf(withoutLevel(said.settings), {
     known: controlIds,
     today: new Date().toISOString().slice(0, 10),
   });
   const problems = Object.keys(said).flatMap((key) =>
-    key === "settings" || controlIds.has(key) ? [] : [`${key}: there is no such control`],
+    key === "settings" || key === "all" || controlIds.has(key) ? [] : [`${key}: there is no such control`],
   );
+  if (configuration !== undefined && configuration !== null && !isObject(configuration))
+    problems.push("configuration: not an object of settings and levels");
   const level = (id: string) => {
-    const value = said[id];
-    return isObject(value) ? value.enforcementLevel : value;
+    const value = said[id] ?? said.all;
+    return isObject(value) ? (value.enforcementLevel ?? said.all) : value;
   };
   const disabled = [...controls, ...setControls]
     .filter(({ id }) => level(id) === "disabled")
@@ -73,4 +75,11 @@ function configurationOf(configuration: unknown): { settings: Settings; disabled
     settings: { ...settings, problems: [...settings.problems, ...problems] },
     disabled: new Set(disabled),
   };
+}
+
+/** The pack's `settings` policy has a level as any has, which is none of the settings. */
+function withoutLevel(settings: unknown): unknown {
+  if (!isObject(settings)) return settings;
+  const { enforcementLevel: _, ...rest } = settings;
+  return rest;
 }

@@ -118,7 +118,7 @@ export function settingsOf(
   const said = isObject(given) ? given : {};
   if (given !== undefined && !isObject(given)) problems.push("settings: not an object of settings");
   for (const key of Object.keys(said)) {
-    if (!(key in SETTINGS_SCHEMA)) problems.push(`${key}: there is no such setting`);
+    if (!Object.hasOwn(SETTINGS_SCHEMA, key)) problems.push(`${key}: there is no such setting`);
   }
   return {
     environment: environmentOf(said, stack, problems),
