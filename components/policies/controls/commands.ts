@@ -4,7 +4,7 @@ import { podsOf } from "../pods.ts";
 import type { Finding, Resource } from "../resource.ts";
 import { disablesVerification, runsWhatItFetches } from "../shell.ts";
 import { at, isAbsent, isKnown, isObject, listOf, numberOf, textOf } from "../value.ts";
-import { CREDENTIAL, namesCredential } from "./workloads.ts";
+import { CREDENTIAL, isCredential } from "./workloads.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;
 const REMOTE = /^command:remote:/;
@@ -80,7 +80,7 @@ const secretInCommand: Control = {
     const environment = isObject(props.environment) ? props.environment : {};
     for (const [name, value] of Object.entries(environment)) {
       if (typeof value !== "string" || value === "") continue;
-      if (namesCredential(name) || CREDENTIAL.test(value)) yield { path: `environment.${name}` };
+      if (isCredential(name, value) || CREDENTIAL.test(value)) yield { path: `environment.${name}` };
     }
   },
 };
