@@ -3,7 +3,7 @@ import { join } from "../pods.ts";
 import { parseQuantity } from "../quantity.ts";
 import type { Settings } from "../settings.ts";
 import { at, isAbsent, isKnown, isObject, isOn, leaves, listOf, textOf } from "../value.ts";
-import { mustBeSaid } from "./pod-security.ts";
+import { mustBeSaid } from "./security-context.ts";
 
 const readOnlyRoot = containerControl(
   {

@@ -1,5 +1,5 @@
 import { gunzipSync } from "node:zlib";
-import { CREDENTIAL, namesCredential } from "../workloads.ts";
+import { CREDENTIAL, isCredential } from "../workloads.ts";
 
 /** Tokens that let a machine join a cluster, hashes of passwords, and what is written into requests. */
 const TOKENS =
@@ -11,7 +11,7 @@ const ASSIGNMENT =
 
 /** Values that stand for one kept elsewhere, or say yes or no: variables, commands, places, references. */
 const ELSEWHERE =
-  /^(?:\$(?!(?:1|2[aby]?|5|6|y|gy|7)\$)|`|<|%|\{\{|-|=|arn:|projects\/|file:|@|\/(?:etc|var|run|root|home|opt|usr|tmp|srv|mnt|dev|proc)(?:\/|$)|https:\/\/[\w.-]+\.vault\.)|^(?:true|false|yes|no|on|off|null|none|nil|~|\*+)$/i;
+  /^(?:\$(?!(?:1|2[aby]?|5|6|y|gy|7)\$)|`|<|%|\{|-|=|arn:|projects\/|file:|@|\/(?:etc|var|run|root|home|opt|usr|tmp|srv|mnt|dev|proc)(?:\/|$)|https:\/\/[\w.-]+\.vault\.)|^(?:true|false|yes|no|on|off|null|none|nil|~|\*+)$/i;
 
 /** Whether a value only says where a credential is. */
 export const isElsewhere = (value: string): boolean => ELSEWHERE.test(value);
@@ -39,7 +39,7 @@ export function holdsCredential(text: string, depth = DEPTH): boolean {
 function assigns(text: string): boolean {
   for (const [, option, key, value] of text.matchAll(ASSIGNMENT)) {
     const name = (option ?? key ?? "").split(".").at(-1)!;
-    if (namesCredential(name) && !isElsewhere(value!)) return true;
+    if (isCredential(name, value!) && !isElsewhere(value!)) return true;
   }
   return false;
 }

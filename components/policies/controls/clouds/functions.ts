@@ -2,13 +2,13 @@ import type { Control } from "../../control.ts";
 import { join } from "../../pods.ts";
 import type { Finding } from "../../resource.ts";
 import { isKnown, isObject, listOf, textOf } from "../../value.ts";
-import { CREDENTIAL, namesCredential } from "../workloads.ts";
+import { CREDENTIAL, isCredential } from "../workloads.ts";
 import { cloudControl, forTypes, get, items, jsonOf, type Place, part, whole } from "./cloud.ts";
 import { isElsewhere } from "./credentials.ts";
 
 function isSecret(name: unknown, value: unknown): boolean {
   const text = textOf(value) ?? "";
-  const isNamed = namesCredential(textOf(name) ?? "") && !isElsewhere(text);
+  const isNamed = isCredential(textOf(name) ?? "", text) && !isElsewhere(text);
   return text !== "" && (isNamed || CREDENTIAL.test(text));
 }
 

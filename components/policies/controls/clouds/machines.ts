@@ -74,7 +74,7 @@ export const nodeMetadata: Control = cloudControl(
     practice: "isolation",
     title: "A machine's metadata, and so its role, are for the machine, not for what runs in containers",
     remedy:
-      "AWS: set metadataOptions.httpTokens to required and httpPutResponseHopLimit to 1; GKE: set workloadMetadataConfig.mode to GKE_METADATA and leave the old endpoints off",
+      "set metadataOptions.httpTokens to required and httpPutResponseHopLimit to 1; in GKE set workloadMetadataConfig.mode to GKE_METADATA and leave the old endpoints off",
     source: "CIS benchmark of GKE",
   },
   {

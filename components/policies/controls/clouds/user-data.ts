@@ -1,7 +1,7 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import { isObject, textOf } from "../../value.ts";
-import { namesCredential } from "../workloads.ts";
+import { isCredential } from "../workloads.ts";
 import { cloudControl, forTypes, items, type Place, part, whole } from "./cloud.ts";
 import { holdsCredential, isElsewhere } from "./credentials.ts";
 import {
@@ -33,7 +33,7 @@ function* texts(place: Place, ...keys: readonly string[]): Generator<Finding> {
 }
 
 const isSecret = (key: string, text: string): boolean =>
-  (namesCredential(key) && !isElsewhere(text)) || holdsCredential(text);
+  (isCredential(key, text) && !isElsewhere(text)) || holdsCredential(text);
 
 const isPlain = (key: string): boolean => /^[A-Za-z_]\w*$/.test(key);
 
@@ -81,7 +81,7 @@ export const secretInUserData: Control = cloudControl(
     }),
     *"gcp:compute/projectMetadataItem:ProjectMetadataItem"(props) {
       const [key, value] = [textOf(props.key) ?? "", textOf(props.value) ?? ""];
-      if (value !== "" && (namesCredential(key) || holdsCredential(value)))
+      if (value !== "" && (isCredential(key, value) || holdsCredential(value)))
         yield { path: "value", what: WHAT };
     },
   },
