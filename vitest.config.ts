@@ -8,6 +8,9 @@ const lab = { testTimeout: 10 * minute, hookTimeout: 10 * minute };
 /** Labs wait more than they compute: two files run at once. */
 const sideBySide = { ...lab, maxWorkers: 2, sequence: { groupOrder: 2 } };
 
+/** Whether each control of the policies has a test that fails without it: see test/long/policies.test.ts. */
+const switchedOff = process.env.SPILLWAY_WITHOUT_CONTROL ? ["test/unit/policies/switch-off.ts"] : [];
+
 const computer = "test/lab/lab.test.ts";
 
 export default defineConfig({
@@ -16,7 +19,15 @@ export default defineConfig({
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },
     projects: [
       // A busy computer takes its time for what starts processes.
-      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: minute } },
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: minute,
+          setupFiles: switchedOff,
+        },
+      },
       // What labs change on the computer shows only while there are no others.
       {
         extends: true,

@@ -7,18 +7,18 @@ import { type Command, UsageError } from "./usage.ts";
 export const policyCheck: Command = {
   usage: `  policy-check [--config FILE] FILE...
       Judges files of Kubernetes (YAML, JSON) and resources as Pulumi has them ({type, name, props}): a line of
-      JSON for each violation, then a summary; exit code 1 when there are any. The configuration is that of
-      \`pulumi up --policy-pack-config\`.
+      JSON for each violation, then a summary, which counts what is only advice as well; exit code 1 when there
+      are violations. The configuration is that of \`pulumi up --policy-pack-config\`.
 `,
   options: { config: { type: "string" } },
   async run({ config }, files) {
     if (files.length === 0) throw new UsageError("say which files");
     const lines: string[] = [];
     const configuration = typeof config === "string" ? await configurationIn(config) : {};
-    const { violations, resources } = await checkFiles(files, configuration, (violation) =>
+    const { violations, advice, resources } = await checkFiles(files, configuration, (violation) =>
       lines.push(JSON.stringify(violation)),
     );
-    const summary = { summary: { files: files.length, resources, violations } };
+    const summary = { summary: { files: files.length, resources, violations, advice } };
     return { text: [...lines, JSON.stringify(summary)].join("\n"), code: violations > 0 ? 1 : 0 };
   },
 };

@@ -25,17 +25,22 @@ export async function checkFiles(
   files: readonly string[],
   configuration: unknown,
   note: (violation: FileViolation) => void,
-): Promise<{ violations: number; resources: number }> {
-  const { settings, disabled } = configurationOf(configuration);
+): Promise<{ violations: number; advice: number; resources: number }> {
+  const { settings, levelOf } = configurationOf(configuration);
   const homes = new Map<Resource, string>();
-  let violations = 0;
-  const say = (file: string, resource: Resource | undefined, { control, path, message }: Violation) => {
-    if (disabled.has(control)) return;
+  let [violations, advice] = [0, 0];
+  const say = (file: string, resource: Resource | undefined, violation: Violation) => {
+    const { control, path, title, message } = violation;
+    const level = levelOf(control);
+    if (level === "advisory") advice++;
+    if (level !== "mandatory") return;
     violations++;
     const named = resource ? `${resource.type}::${resource.name}` : "";
-    note({ file, resource: named, policy: control, control, path, message });
+    note({ file, resource: named, policy: control, control, path, message: `${title}. ${message}` });
   };
-  for (const message of settings.problems) say("", undefined, { control: "settings", path: "", message });
+  const complain = (control: string, title: string, file: string, message: string) =>
+    say(file, undefined, { control, title, path: "", message });
+  for (const problem of settings.problems) complain("settings", "Settings say what they mean", "", problem);
   for (const file of files) {
     try {
       for (const resource of await resourcesOf(file)) {
@@ -43,17 +48,23 @@ export async function checkFiles(
         for (const violation of judge(resource, settings)) say(file, resource, violation);
       }
     } catch (error) {
-      say(file, undefined, { control: "readable", path: "", message: (error as Error).message });
+      complain("readable", "Files can be read", file, (error as Error).message);
     }
   }
   for (const control of setControls) {
     for (const violation of violationsAmong(control, [...homes.keys()], settings))
       say(homes.get(violation.resource)!, violation.resource, violation);
   }
-  return { violations, resources: homes.size };
+  return { violations, advice, resources: homes.size };
 }
 
-function configurationOf(configuration: unknown): { settings: Settings; disabled: ReadonlySet<string> } {
+type Level = "mandatory" | "advisory" | "disabled";
+
+const ownLevels: ReadonlyMap<string, Level> = new Map(
+  [...controls, ...setControls].map(({ id, level = "mandatory" }) => [id, level]),
+);
+
+function configurationOf(configuration: unknown): { settings: Settings; levelOf: (id: string) => Level } {
   const said = isObject(configuration) ? configuration : {};
   const settings = settingsOf(withoutLevel(said.settings), {
     known: controlIds,
@@ -64,17 +75,13 @@ function configurationOf(configuration: unknown): { settings: Settings; disabled
   );
   if (configuration !== undefined && configuration !== null && !isObject(configuration))
     problems.push("configuration: not an object of settings and levels");
-  const level = (id: string) => {
+  const levelOf = (id: string): Level => {
     const value = said[id] ?? said.all;
-    return isObject(value) ? (value.enforcementLevel ?? said.all) : value;
+    const level = isObject(value) ? (value.enforcementLevel ?? said.all) : value;
+    if (level === "advisory" || level === "disabled" || level === "mandatory") return level;
+    return ownLevels.get(id) ?? "mandatory";
   };
-  const disabled = [...controls, ...setControls]
-    .filter(({ id }) => level(id) === "disabled")
-    .map(({ id }) => id);
-  return {
-    settings: { ...settings, problems: [...settings.problems, ...problems] },
-    disabled: new Set(disabled),
-  };
+  return { settings: { ...settings, problems: [...settings.problems, ...problems] }, levelOf };
 }
 
 /** The pack's `settings` policy has a level as any has, which is none of the settings. */

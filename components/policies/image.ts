@@ -49,7 +49,7 @@ const isDocker = (registry: string) =>
 /**
  * Whether an image lies in what an entry names: a registry, or a path in one. Paths end at a slash:
  * `r.example/team` holds `r.example/team/app` and not `r.example/team-b/app`. A `*` stands for one part of
- * the host's name, as in `*.dkr.ecr.eu-west-1.amazonaws.com`.
+ * the host's name or address, as in `*.dkr.ecr.eu-west-1.amazonaws.com` and `10.0.0.*:5000`.
  */
 export function isWithin(image: ImageReference, entry: string): boolean {
   const [host = "", ...parts] = entry
@@ -58,7 +58,7 @@ export function isWithin(image: ImageReference, entry: string): boolean {
     .split("/");
   const pattern = (isDocker(host.toLowerCase()) ? "docker.io" : host.toLowerCase())
     .split(".")
-    .map((part) => (part === "*" ? "[^.]+" : escaped(part)))
+    .map((part) => escaped(part).replace(/^\\\*(?=$|:)/, "[^.:]+"))
     .join("\\.");
   if (!new RegExp(`^${pattern}$`).test(image.registry)) return false;
   const path = parts.join("/");

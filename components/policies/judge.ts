@@ -7,7 +7,9 @@ import { isWaived, type Settings } from "./settings.ts";
 export interface Violation {
   control: string;
   path: string;
-  /** What must be so, what is wrong, and what to do. Holds no value of the resource. */
+  /** What must be so. */
+  title: string;
+  /** Where, what is wrong, and what to do. Holds no value of the resource. */
   message: string;
 }
 
@@ -25,6 +27,7 @@ export function violationsOf(control: Control, resource: Resource, settings: Set
   if (findings.length === 0 || isWaived(settings, control.id, resource.name)) return [];
   return findings.map((finding) => ({
     control: control.id,
+    title: control.title,
     path: finding.path,
     message: messageOf(control, finding),
   }));
@@ -43,6 +46,7 @@ export function violationsAmong(
       : [
           {
             control: control.id,
+            title: control.title,
             resource: finding.resource,
             path: finding.path,
             message: messageOf(control, finding),
@@ -51,6 +55,7 @@ export function violationsAmong(
   );
 }
 
-function messageOf({ title, remedy }: Pick<Control, "title" | "remedy">, { path, what }: Finding): string {
-  return `${title}. ${path}${what === undefined ? "" : `: ${what}`}. To do: ${remedy}.`;
+function messageOf({ remedy }: Pick<Control, "remedy">, { path, what }: Finding): string {
+  const place = [path, what].filter((part) => part !== undefined && part !== "").join(": ");
+  return [...(place === "" ? [] : [place]), `To do: ${remedy}`].map((part) => `${part}.`).join(" ");
 }

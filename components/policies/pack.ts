@@ -8,6 +8,7 @@ import {
 import { type Control, PRACTICES, type SetControl } from "./control.ts";
 import { controls, setControls } from "./controls/index.ts";
 import { controlIds, violationsAmong, violationsOf } from "./judge.ts";
+import { readOnce } from "./read-once.ts";
 import type { Resource } from "./resource.ts";
 import { SETTINGS_SCHEMA, type Settings, settingsOf } from "./settings.ts";
 import { type Properties, UNKNOWN } from "./value.ts";
@@ -83,19 +84,21 @@ export const policies: readonly (ResourceValidationPolicy | StackValidationPolic
 
 /** Serves the pack to the engine that started this process. */
 export function servePack(): void {
+  readOnce();
   new PolicyPack("spillway", { policies: [...policies], enforcementLevel: "mandatory" });
 }
 
-let last: { key: object; resource: Resource } | undefined;
+const judged = new WeakMap<object, Resource>();
 
 function resourceOf({ type, name, props, opts }: ResourceValidationArgs): Resource {
-  // The same object for each policy as long as one resource is judged, by the SDK's word for what a proxy hides.
+  // By the SDK's word for what a proxy hides.
   const key = (props as Properties).__getSpecialProxyTarget as object;
-  if (last?.key === key) return last.resource;
+  const before = judged.get(key);
+  if (before) return before;
   const { createSeconds, updateSeconds, deleteSeconds } = opts.customTimeouts;
   const timeouts = { create: createSeconds, update: updateSeconds, delete: deleteSeconds };
   const resource = { type, name, props: plain(props) as Properties, timeouts };
-  last = { key, resource };
+  judged.set(key, resource);
   return resource;
 }
 

@@ -92,8 +92,8 @@ function flattened(own: KubernetesType, props: Properties, path: string): Kubern
 }
 
 function podOf(type: KubernetesType, props: Properties, path: string): Pod | undefined {
-  const shape = Object.hasOwn(SHAPES, type.kind) ? SHAPES[type.kind] : undefined;
-  if (!shape || !GROUPS.has(type.group)) return undefined;
+  const shape = shapeOf(type, props);
+  if (!shape) return undefined;
   const place = [path, ...shape.template].filter((part) => part !== "").join(".");
   const template = at(props, ...shape.template);
   const spec = at(template, "spec");
@@ -110,6 +110,14 @@ function podOf(type: KubernetesType, props: Properties, path: string): Pod | und
     isWindows: os === "windows" || os === UNKNOWN,
     isPatch: type.isPatch,
   };
+}
+
+/** Custom resources such as Rollouts and Knative's Services have a pod's template where Deployments have it. */
+function shapeOf({ group, kind }: KubernetesType, props: Properties): Shape | undefined {
+  if (GROUPS.has(group)) return Object.hasOwn(SHAPES, kind) ? SHAPES[kind] : undefined;
+  return [SHAPES.Deployment!, SHAPES.CronJob!].find(({ template }) =>
+    Array.isArray(at(props, ...template, "spec", "containers")),
+  );
 }
 
 const ROLES: readonly Role[] = ["containers", "initContainers", "ephemeralContainers"];

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exec } from "../../components/lab/control.ts";
 import { checkout } from "../../tools/engine/paths.ts";
-import { Stack } from "../lab/stack.ts";
+import { ownPolicies, Stack } from "../lab/stack.ts";
 import { traces } from "../lab/traces.ts";
 
 const lab = "t-local";
@@ -109,6 +109,12 @@ test("a run without changes changes nothing, nor does a refresh", async () => {
   expect(refresh.code, refresh.text).toBe(0);
   const preview = await stack.previewNothing();
   expect(preview.code, preview.text).toBe(0);
+});
+
+test("the policy pack finds nothing that the project's own waivers do not name", async () => {
+  const { code, text } = await stack.run(["preview", ...ownPolicies]);
+  expect(code, text).toBe(0);
+  expect(text).toMatch(/Policies:\s+.*spillway/);
 });
 
 test("running pods keep their network when a host's agent is started anew", async () => {

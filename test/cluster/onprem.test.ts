@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ownPolicies } from "../lab/stack.ts";
 import { traces } from "../lab/traces.ts";
 import { OwnMachines, rename } from "./own-machines.ts";
 
@@ -46,6 +47,12 @@ test("a run without changes changes nothing, nor does a refresh", async () => {
   expect(refresh.code, refresh.text).toBe(0);
   const preview = await platform.previewNothing();
   expect(preview.code, preview.text).toBe(0);
+});
+
+test("the policy pack finds nothing that the project's own waivers do not name", async () => {
+  const { code, text } = await platform.run(["preview", ...ownPolicies]);
+  expect(code, text).toBe(0);
+  expect(text).toMatch(/Policies:\s+.*spillway/);
 });
 
 test("what a running cluster cannot follow is refused in preview, in the words of the change", async () => {

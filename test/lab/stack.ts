@@ -91,6 +91,14 @@ function versionOf(name: string): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
+/** The policy pack, by this project's own settings. */
+export const ownPolicies: readonly string[] = [
+  "--policy-pack",
+  join(checkout, "policies"),
+  "--policy-pack-config",
+  join(checkout, "policies.json"),
+];
+
 /** A stack of a test's own on the real engine: own project, own state, own passphrase. */
 export class Stack {
   readonly folder = mkdtempSync(join(tmpdir(), "spillway-stack-"));

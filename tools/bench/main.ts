@@ -8,6 +8,7 @@ import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import { noChange } from "./no-change.ts";
 import { options } from "./options.ts";
+import { policies } from "./policies.ts";
 import { machine, table, write } from "./report.ts";
 import { start } from "./start.ts";
 import { state } from "./state.ts";
@@ -22,6 +23,7 @@ npm run bench -- NAME ...    some of them
   state       declared state, beside Ansible
   stores      Ceph and Gluster on ready hosts, beside bare shell scripts
   memory      the program and the SSH layer with 100 hosts
+  policies    the policy pack on the engine, and over files
   network     pods' paths in every network, beside their hosts' own, about 25 minutes
   --write     keep the figures in docs/bench.json and docs/bench.md
   --quick     one round of each, to see that all works
@@ -35,6 +37,7 @@ const benches: Record<string, () => Promise<Measure[]>> = {
   state,
   stores,
   memory,
+  policies,
   network,
 };
 

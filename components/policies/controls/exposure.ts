@@ -1,5 +1,5 @@
 /** What of a cluster can be reached, and by whom. */
-import type { Control } from "../control.ts";
+import type { Addition, Control } from "../control.ts";
 import { join, type KubernetesObject, objectsOf } from "../pods.ts";
 import type { Finding } from "../resource.ts";
 import { at, isAbsent, isKnown, isObject, isTrue, listOf, textOf } from "../value.ts";
@@ -162,3 +162,16 @@ export const exposure: readonly Control[] = [
   openNetworkPolicy,
   opaqueRelease,
 ];
+
+/** A volume that is a directory of whichever host it is used on; one of kind `local` says which host that is. */
+export const volumeOnHost: Addition = {
+  control: "host-path",
+  types: ["PersistentVolume"],
+  *find(resource) {
+    for (const { type, props, path } of objectsOf(resource)) {
+      const value = at(props, "spec", "hostPath");
+      if (type.kind === "PersistentVolume" && isKnown(value) && !isAbsent(value))
+        yield { path: join(path, "spec.hostPath") };
+    }
+  },
+};

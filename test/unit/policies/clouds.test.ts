@@ -523,6 +523,17 @@ const CASES: Record<string, readonly Case[]> = {
     ),
     of(GKE_POOL, { version: "1.36." }, { version: "1.360" }, "version"),
   ],
+  "minimal-host": [
+    of(EKS_NODES, { amiType: "BOTTLEROCKET_x86_64" }, { amiType: "AL2_x86_64" }, "amiType"),
+    of(
+      GKE,
+      { nodeConfig: { imageType: "COS_CONTAINERD" } },
+      { nodeConfig: { imageType: "UBUNTU" }, nodePools: [{ nodeConfig: { imageType: "cos" } }] },
+      "nodeConfig.imageType",
+      "nodePools[0].nodeConfig.imageType",
+    ),
+    of(GKE_POOL, {}, { nodeConfig: { imageType: "UBUNTU_CONTAINERD" } }, "nodeConfig.imageType"),
+  ],
   "node-metadata": [
     of(
       `${INSTANCES} ${INSTANCE_NATIVE} ${TEMPLATE} ${CONFIGURATION} eks:index:NodeGroupV2`,

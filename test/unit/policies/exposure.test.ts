@@ -66,6 +66,24 @@ test.each<[string, Properties, string[]]>([
   expect(found("open-network-policy", POLICY, { spec })).toEqual(paths),
 );
 
+test.each([
+  ["argoproj.io/v1alpha1:Rollout", ["spec", "template"]],
+  ["serving.knative.dev/v1:Service", ["spec", "template"]],
+  ["example.com/v1:Nightly", ["spec", "jobTemplate", "spec", "template"]],
+])("a custom resource with a pod's template is judged: %s", (type, keys) => {
+  const spec = { containers: [{ name: "c", image: "nginx" }] };
+  const props = keys.reduceRight<Properties>((inner, key) => ({ [key]: inner }), { spec });
+  expect(found("no-latest", `kubernetes:${type}`, props)).toEqual([
+    `${keys.join(".")}.spec.containers[0].image`,
+  ]);
+});
+
+test("a volume is no directory of whichever host", () => {
+  const type = "kubernetes:core/v1:PersistentVolume";
+  expect(found("host-path", type, { spec: { hostPath: { path: "/srv" } } })).toEqual(["spec.hostPath"]);
+  expect(found("host-path", type, { spec: { local: { path: "/srv" } } })).toEqual([]);
+});
+
 test("a release is opaque, a chart is not", () => {
   expect(found("opaque-release", "kubernetes:helm.sh/v3:Release", { chart: "x" })).toEqual(["chart"]);
   expect(found("opaque-release", "kubernetes:helm.sh/v4:Chart", { chart: "x" })).toEqual([]);

@@ -22,7 +22,7 @@ const pod: Resource = {
 
 const broken = (id: string, given = settings()) => {
   const control = controls.find((each) => each.id === id)!;
-  return violationsOf(control, pod, given).map(({ message }) => message.split(". ")[1]);
+  return violationsOf(control, pod, given).map(({ message }) => message.split(". ")[0]);
 };
 
 const place = "spec.containers[0].image";

@@ -7,6 +7,7 @@ import { publicEndpoint } from "./endpoints.ts";
 import { openToWorld } from "./firewalls.ts";
 import { secretInFunction } from "./functions.ts";
 import { groupMaximum } from "./groups.ts";
+import { minimalHost } from "./hosts.ts";
 import { nodeMetadata } from "./machines.ts";
 import { registries } from "./registries.ts";
 import { secretInUserData } from "./user-data.ts";
@@ -20,6 +21,7 @@ export const clouds: readonly Control[] = [
   legacyAccess,
   ...clusters,
   ...versionControls,
+  minimalHost,
   nodeMetadata,
   diskEncryption,
   ...registries,
