@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkout } from "../../tools/engine/paths.ts";
 import { Stack } from "./stack.ts";
@@ -60,7 +63,7 @@ let config: string;
 
 beforeAll(async () => {
   stack = new Stack({ name: "policies", program });
-  config = join(stack.folder, "policies.json");
+  config = join(stack.folder, "policy-config.json");
   expect((await stack.run(["stack", "init"])).code).toBe(0);
 });
 afterAll(() => stack.remove());
@@ -150,4 +153,17 @@ test("up goes through where all is as it should be", async () => {
   const { code, text } = await judged(UP, "good");
   expect(code, text).toBe(0);
   expect(await resources()).toContain("web");
+});
+
+test("Pulumi's own runner of policy packs serves it, too", async () => {
+  const runner = join(checkout, "node_modules", "@pulumi", "pulumi", "cmd", "run-policy-pack", "index.js");
+  const pack = join(checkout, "policies");
+  const child = spawn(process.execPath, [runner, "127.0.0.1:1", pack], { cwd: pack });
+  try {
+    const lines = createInterface(child.stdout);
+    const first = await Promise.race([once(lines, "line"), once(child, "close").then(() => ["it ended"])]);
+    expect(first[0]).toMatch(/^\d+$/);
+  } finally {
+    child.kill();
+  }
 });

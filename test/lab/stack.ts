@@ -96,7 +96,7 @@ export const ownPolicies: readonly string[] = [
   "--policy-pack",
   join(checkout, "policies"),
   "--policy-pack-config",
-  join(checkout, "policies.json"),
+  join(checkout, "policy-config.json"),
 ];
 
 /** A stack of a test's own on the real engine: own project, own state, own passphrase. */

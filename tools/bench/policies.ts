@@ -125,4 +125,4 @@ async function overFiles(): Promise<Measure[]> {
   ];
 }
 
-const config = ["--config", join(checkout, "policies.json")];
+const config = ["--config", join(checkout, "policy-config.json")];
