@@ -101,7 +101,8 @@ const DEFAULTS = {
   maxCpu: 8,
   maxMemory: 32 * 2 ** 30,
   maxGroupSize: 100,
-  kubernetesVersions: ["1.34", "1.35", "1.36", "1.37"],
+  // 1.34 got its last patch in October 2026.
+  kubernetesVersions: ["1.35", "1.36", "1.37"],
 };
 
 /**
