@@ -55,11 +55,21 @@ function notes({ production, level }: Omit<Control, "find">): string {
   return words.length > 0 ? ` (${words.join(", ")})` : "";
 }
 
-/** Kinds that make pods are many: they are one word in the table. */
+const PROVIDERS: readonly [RegExp, string][] = [
+  [/^(aws|aws-native|eks):/, "AWS"],
+  [/^azure(-native)?:/, "Azure"],
+  [/^gcp:/, "Google Cloud"],
+  [/^docker:/, "Docker"],
+  [/^command:/, "`command`"],
+  [/^spillway:/, "Spillway"],
+];
+
+/** Kinds that make pods, and types of a cloud, are many: each is one word; `controls.json` has them all. */
 function typesOf({ types }: Omit<Control, "find">): string {
   const isPods = ["Pod", "Deployment", "CronJob"].every((kind) => types.includes(kind));
-  const others = isPods ? types.filter((type) => !/^[A-Z]\w+$/.test(type)) : types;
-  return [
-    ...new Set([...(isPods ? ["whatever makes pods"] : []), ...others.map((type) => `\`${type}\``)]),
-  ].join(", ");
+  const words = types.flatMap((type) => {
+    if (isPods && /^[A-Z]\w+$/.test(type)) return [];
+    return [PROVIDERS.find(([prefix]) => prefix.test(type))?.[1] ?? type];
+  });
+  return [...new Set([...(isPods ? ["whatever makes pods"] : []), ...words])].join(", ");
 }

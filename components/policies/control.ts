@@ -9,12 +9,12 @@ export const PRACTICES = {
   "scanned-images": "Images are scanned for weaknesses before they run",
   "signed-images": "Images are signed, and signatures are verified at admission",
   "least-privilege": "Containers run with the least privilege: no root, no capabilities, no escalation",
-  isolation: "Containers are isolated from their host and from each other",
-  "immutable-files": "What a container is made of does not change while it runs",
+  isolation:
+    "Containers are isolated from their host and each other, and cannot change what they are made of",
   "resource-limits": "Containers have limits, and the platform knows when they are unwell",
   "network-segmentation": "Networks deny by default, and nothing is exposed that need not be",
   secrets: "Secrets are kept out of images, environments, commands and logs, and are encrypted",
-  audit: "What is done to the platform is logged",
+  audit: "What is done to the platform is logged, and its data are kept",
 } as const;
 
 export type Practice = keyof typeof PRACTICES;

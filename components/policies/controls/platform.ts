@@ -32,7 +32,7 @@ const supportedVersion: Addition = {
 
 const dataLoss: Control = {
   id: "data-loss",
-  practice: "immutable-files",
+  practice: "audit",
   title: "Stores and volumes keep their data when they leave the program",
   remedy: "leave out allowDataLoss until the day that the data may go",
   types: ["spillway:ceph:*", "spillway:gluster:*", "spillway:store:*"],

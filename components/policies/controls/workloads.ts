@@ -8,7 +8,7 @@ import { mustBeSaid } from "./security-context.ts";
 const readOnlyRoot = containerControl(
   {
     id: "read-only-root",
-    practice: "immutable-files",
+    practice: "isolation",
     title: "Containers cannot change the files they are made of",
     remedy:
       "set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where files are written",
