@@ -62,7 +62,7 @@ function stackPolicyOf(control: SetControl): StackValidationPolicy {
     validateStack: ({ resources }, report) => {
       const urns = new Map<Resource, string>();
       const all = resources.map(({ type, name, props, urn }) => {
-        const resource = { type, name, props: plain(props) as Properties };
+        const resource = asked.get(urn) ?? { type, name, props: plain(props) as Properties };
         urns.set(resource, urn);
         return resource;
       });
@@ -90,7 +90,13 @@ export function servePack(): void {
 
 const judged = new WeakMap<object, Resource>();
 
-function resourceOf({ type, name, props, opts }: ResourceValidationArgs): Resource {
+/**
+ * What the program asked for, by URN. Rules over the whole stack are given what resources have become, which
+ * a preview may not know, and which for a component is what it chose to tell.
+ */
+const asked = new Map<string, Resource>();
+
+function resourceOf({ type, name, props, opts, urn }: ResourceValidationArgs): Resource {
   // By the SDK's word for what a proxy hides.
   const key = (props as Properties).__getSpecialProxyTarget as object;
   const before = judged.get(key);
@@ -99,6 +105,7 @@ function resourceOf({ type, name, props, opts }: ResourceValidationArgs): Resour
   const timeouts = { create: createSeconds, update: updateSeconds, delete: deleteSeconds };
   const resource = { type, name, props: plain(props) as Properties, timeouts };
   judged.set(key, resource);
+  asked.set(urn, resource);
   return resource;
 }
 
