@@ -2,11 +2,8 @@ import { defineConfig } from "vitest/config";
 
 const minute = 60_000;
 
-/** Time to boot hosts. */
-const lab = { testTimeout: 10 * minute, hookTimeout: 10 * minute };
-
-/** Labs wait more than they compute: two files run at once. */
-const sideBySide = { ...lab, maxWorkers: 2, sequence: { groupOrder: 2 } };
+/** Labs share the computer's network and cgroups: one file at a time, and time to boot hosts. */
+const lab = { fileParallelism: false, testTimeout: 10 * minute, hookTimeout: 10 * minute };
 
 /** Whether each control of the policies has a test that fails without it: see test/long/policies.test.ts. */
 const switchedOff = process.env.SPILLWAY_WITHOUT_CONTROL ? ["test/unit/policies/switch-off.ts"] : [];
@@ -29,30 +26,15 @@ export default defineConfig({
         },
       },
       // What labs change on the computer shows only while there are no others.
+      { extends: true, test: { name: "computer", include: [computer], ...lab } },
       {
         extends: true,
-        test: {
-          name: "computer",
-          include: [computer],
-          ...lab,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
+        test: { name: "lab", include: ["test/lab/**/*.test.ts"], exclude: [computer], ...lab },
       },
+      { extends: true, test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...lab } },
       {
         extends: true,
-        test: { name: "lab", include: ["test/lab/**/*.test.ts"], exclude: [computer], ...sideBySide },
-      },
-      { extends: true, test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...sideBySide } },
-      {
-        extends: true,
-        test: {
-          name: "long",
-          include: ["test/long/**/*.test.ts"],
-          ...lab,
-          fileParallelism: false,
-          testTimeout: 60 * minute,
-        },
+        test: { name: "long", include: ["test/long/**/*.test.ts"], ...lab, testTimeout: 60 * minute },
       },
     ],
   },

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { obtain } from "../components/artifacts/obtain.ts";
 import { chooseSource } from "../components/artifacts/source.ts";
 import { labPackages } from "../components/lab/image.provider.ts";
@@ -25,8 +26,11 @@ interface Count {
   failed: number;
 }
 
-/** vitest's projects, in the order that its configuration gives them. */
-const projects = process.argv.length > 2 ? process.argv.slice(2) : ["unit", "computer", "lab", "cluster"];
+/** vitest's projects; those in one group run at once: labs wait more than they compute. */
+const groups =
+  process.argv.length > 2
+    ? process.argv.slice(2).map((name) => [name])
+    : [["unit"], ["computer"], ["lab", "cluster"]];
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());
 try {
@@ -34,8 +38,11 @@ try {
   const packages = packagesOf(missingPrograms());
   if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
   await engine(progress);
-  if (projects.some((name) => name !== "unit")) await furnishLabs(progress);
-  const { passed, failed } = await run(projects);
+  if (groups.some(([first]) => first !== "unit")) await furnishLabs(progress);
+  const counts: Count[] = [];
+  for (const projects of groups) counts.push(...(await Promise.all(projects.map(run))));
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 } catch (error) {
@@ -60,7 +67,8 @@ async function furnishLabs(progress: Progress): Promise<void> {
   progress.done();
 }
 
-async function run(projects: readonly string[]): Promise<Count> {
+/** Runs one vitest project, and prints what it says line by line: several run at once. */
+async function run(project: string): Promise<Count> {
   const folder = mkdtempSync(join(tmpdir(), "spillway-test-"));
   const report = join(folder, "report.json");
   const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
@@ -68,12 +76,15 @@ async function run(projects: readonly string[]): Promise<Count> {
     const args = [
       vitest,
       "run",
-      ...projects.flatMap((name) => ["--project", name]),
+      "--project",
+      project,
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${report}`,
     ];
-    const child = spawn(process.execPath, args, { cwd: checkout, stdio: "inherit" });
+    const child = spawn(process.execPath, args, { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr])
+      createInterface(stream).on("line", (line) => console.log(`${project.padEnd(9)}${line}`));
     const [status] = (await once(child, "close")) as [number | null];
     return count(
       existsSync(report) ? (JSON.parse(readFileSync(report, "utf8")) as Report) : undefined,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { PLUGIN_LINES } from "../../components/index.ts";
 import { exec, list } from "../../components/lab/control.ts";
 import { checkout } from "../../tools/engine/paths.ts";
-import { Stack } from "../lab/stack.ts";
+import { Stack } from "./stack.ts";
 
 const lab = "t-package";
 const program = `
@@ -56,6 +56,7 @@ test("the package holds what runs, and neither sources of tests nor of tools", (
     "components",
     "dist",
     "package.json",
+    "policies",
   ]);
   expect(readdirSync(join(installed, "components", "artifacts"))).toEqual(["modules"]);
 });
@@ -66,7 +67,9 @@ test("its commands run from the project that installed it", () => {
 });
 
 test("a program in an empty project previews, comes up, and is taken back", async () => {
-  const preview = await stack.run(["preview"]);
+  const pack = join(stack.project, "node_modules", "spillway", "policies");
+  const preview = await stack.run(["preview", "--policy-pack", pack]);
+  expect(preview.text).toMatch(/Policies:\s+\S+ +spillway@/);
   expect(preview.text).toMatch(/\+ \d+ to create/);
   expect(preview.code, preview.text).toBe(0);
   expect(list().filter(({ name }) => name === lab)).toEqual([]);
