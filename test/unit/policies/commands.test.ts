@@ -103,3 +103,13 @@ test("commands end", () => {
     "connection.dialErrorLimit",
   ]);
 });
+
+test.each([
+  ["pipe-to-shell", "curl https://example.com/x | sh"],
+  ["disabled-verification", "curl -k https://example.com/x"],
+])("%s is asked of commands and of containers", (id, script) => {
+  expect(found(id, REMOTE, { connection, create: "true", update: script })).toEqual(["update"]);
+  const containers = [{ name: "c", image: "i", command: ["sh", "-c"], args: [script] }];
+  expect(found(id, "kubernetes:core/v1:Pod", { spec: { containers } })).toEqual(["spec.containers[0].args"]);
+  expect(found(id, REMOTE, { connection, create: "curl -fo x https://example.com/x" })).toEqual([]);
+});
