@@ -127,7 +127,7 @@ export function settingsOf(
     maxCpu: quantity(said, "maxCpu", DEFAULTS.maxCpu, problems),
     maxMemory: quantity(said, "maxMemory", DEFAULTS.maxMemory, problems),
     maxGroupSize: quantity(said, "maxGroupSize", DEFAULTS.maxGroupSize, problems),
-    images: recordsOf(said, problems),
+    images: recordsOf(said, today, problems),
     scanDays: quantity(said, "scanDays", 30, problems),
     bases: texts(said, "bases", [], problems),
     admissionVerifier: typeof said.admissionVerifier === "string" ? said.admissionVerifier : undefined,
@@ -175,18 +175,24 @@ function quantity(said: Properties, key: string, otherwise: number, problems: st
   return otherwise;
 }
 
-function recordsOf(said: Properties, problems: string[]): Settings["images"] {
+function recordsOf(said: Properties, today: string, problems: string[]): Settings["images"] {
   if (said.images === undefined) return undefined;
   const entries = Object.entries(isObject(said.images) ? said.images : {});
   if (!isObject(said.images)) problems.push("images: not an object of records by digest");
   return Object.fromEntries(
     entries.filter(([digest, record]) => {
-      const isGood = isObject(record) && (record.scanned === undefined || isDay(String(record.scanned)));
+      const isGood = isObject(record) && isRecord(record, today);
       if (!isGood)
         problems.push(`images.${digest}: not a record with scanned (a day), critical, signedBy, base`);
       return isGood;
     }),
   ) as Record<string, ImageRecord>;
+}
+
+/** A count that is no number, or a day to come, would let pass what nobody has looked at. */
+function isRecord({ scanned, critical }: Properties, today: string): boolean {
+  const isScanned = scanned === undefined || (isDay(String(scanned)) && String(scanned) <= today);
+  return isScanned && (critical === undefined || typeof critical === "number");
 }
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -34,6 +34,39 @@ test("the artifacts of a platform are printed without an up", async () => {
   const json = await spoken("artifacts", "--kubernetes", "1.36", "--policies", "unenforced", "--json");
   const list = JSON.parse(json.out) as { binaries: { name: string }[] };
   expect(list.binaries.map(({ name }) => name)).toEqual(["kubeadm", "kubectl", "kubelet"]);
+});
+
+test("files are judged: a line for each violation, a summary, and an exit code", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "spillway-test-"));
+  try {
+    const [config, bad, good] = ["config.json", "bad.yaml", "good.yaml"].map((name) => join(folder, name));
+    writeFileSync(config!, JSON.stringify({ "exposed-service": "advisory" }));
+    writeFileSync(bad!, "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: NodePort }\n");
+    writeFileSync(
+      good!,
+      "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: ClusterIP }\n",
+    );
+    const judged = await spoken("policy-check", bad!, good!);
+    const [violation, summary, ...more] = judged.out.split("\n").map((line) => JSON.parse(line) as object);
+    expect(judged.code).toBe(1);
+    expect(violation).toEqual({
+      file: bad,
+      resource: "kubernetes:core/v1:Service::web",
+      policy: "exposed-service",
+      control: "exposed-service",
+      path: "spec.type",
+      message: expect.stringContaining("To do: "),
+    });
+    expect(summary).toEqual({ summary: { files: 2, resources: 2, violations: 1, advice: 0 } });
+    expect(more).toEqual([]);
+    const advised = await spoken("policy-check", "--config", config!, bad!);
+    expect(advised.code).toBe(0);
+    expect(advised.out).toMatch(/"violations":0,"advice":1/);
+    expect((await spoken("policy-check")).code).toBe(2);
+    expect((await spoken("policy-check", "--config", "/nowhere", bad!)).code).toBe(2);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("what a mirror must hold is printed with its own addresses", async () => {

@@ -10,9 +10,11 @@ const OWN = new Set(["kube-system", "kube-public", "kube-node-lease"]);
 
 type Way = "Ingress" | "Egress";
 
-/** Ways in which a policy denies whatever no other allows, for every pod of its namespace. */
+/** Ways in which a policy denies, or may deny, whatever no other allows, for every pod of its namespace. */
 function deniedBy(policy: KubernetesObject): Way[] {
   const spec = at(policy.props, "spec");
+  const parts = ["podSelector", "policyTypes", "ingress", "egress"].map((key) => at(spec, key));
+  if (!parts.every(isKnown)) return ["Ingress", "Egress"];
   if (!selectsAll(at(spec, "podSelector"))) return [];
   const types = at(spec, "policyTypes");
   const said = listOf(types);

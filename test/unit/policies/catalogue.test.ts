@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { catalogue } from "../../../components/policies/catalogue.ts";
 import { controls, setControls } from "../../../components/policies/controls/index.ts";
 import { controlsFile, controlsJson, docsFile, withTable } from "../../../tools/controls.ts";
+import { checkout } from "../../../tools/engine/paths.ts";
 
 const all = [...controls, ...setControls];
 
@@ -28,4 +30,10 @@ test("the catalogue names each control once, below its practice", () => {
   const { practices } = catalogue();
   const named = Object.values(practices).flatMap((practice) => practice.controls);
   expect(named.sort()).toEqual(all.map(({ id }) => id).sort());
+});
+
+test("the pack has the package's version", () => {
+  const versionOf = (path: string) =>
+    (JSON.parse(readFileSync(join(checkout, path), "utf8")) as { version: string }).version;
+  expect(versionOf("policies/package.json")).toBe(versionOf("package.json"));
 });

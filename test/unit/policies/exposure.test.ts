@@ -111,6 +111,7 @@ test.each<[string, Properties[], boolean]>([
     false,
   ],
   ["all but what it allows", [deny({ policyTypes: ["Ingress", "Egress"], ingress: [{}] })], false],
+  ["what is not known yet", [deny({ policyTypes: UNKNOWN })], true],
   ["a namespace that is not known yet", [deny({ policyTypes: ["Ingress", "Egress"] }, UNKNOWN)], true],
 ])("a namespace whose policies deny %s", (_, policies, isFine) => {
   const paths = found("default-deny", LIST, list(namespace, ...policies));

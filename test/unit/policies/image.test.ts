@@ -184,3 +184,12 @@ test("a text that is made to take long does not", () => {
     expect(performance.now() - start).toBeLessThan(2000);
   }
 });
+
+test("a star stands for one part of a host's name or address, before its port", () => {
+  const isIn = (text: string) => isWithin(parseImage(text)!, "10.0.*.*:5000");
+  expect(isIn("10.0.3.4:5000/app")).toBe(true);
+  expect(isIn("10.0.3.4/app")).toBe(false);
+  expect(isIn("10.0.3.4:5001/app")).toBe(false);
+  expect(isIn("10.1.3.4:5000/app")).toBe(false);
+  expect(isIn("10.0.3.4.example.com:5000/app")).toBe(false);
+});

@@ -34,6 +34,8 @@ test.each<[string, object, string[]]>([
   ["scanned-image", { ...withRecord({ scanned: "2026-04-20" }), scanDays: 60 }, []],
   ["scanned-image", withRecord({ scanned: undefined }), [`${place}: no scan is recorded`]],
   ["scanned-image", withRecord({ critical: 2 }), [`${place}: its scan found what is critical`]],
+  ["scanned-image", withRecord({ critical: "many" }), [`${place}: no scan is recorded`]],
+  ["scanned-image", withRecord({ scanned: "2026-06-02" }), [`${place}: no scan is recorded`]],
   ["scanned-image", { images: {} }, [`${place}: no scan is recorded`]],
   ["scanned-image", { images: undefined }, []],
   ["signed-image", {}, []],
