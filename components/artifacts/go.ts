@@ -158,7 +158,7 @@ export async function goBuild(module: GoModule, architecture: Architecture, work
     const step = `building ${module.name} ${module.version} with Go: ${names}`;
     await timed(work, step, async (detail) => {
       for (const { output, packages } of invocations(module)) {
-        const flags = [local.withoutDebugInformation, ...buildArguments(module)];
+        const flags = buildArguments(module);
         await run(["go", "build", "-v", ...flags, "-o", join(folder, output), ...packages], {
           cwd,
           env: { ...goEnvironment(module, architecture), GOTMPDIR: scratch },
@@ -200,7 +200,7 @@ function invocations(module: GoModule): { output: string; packages: string[] }[]
 /** `-buildvcs=false`: the commit of the repository around the module is no part of the program. */
 function buildArguments(module: GoModule): string[] {
   const tags = module.tags ? ["-tags", module.tags.join(",")] : [];
-  return ["-trimpath", "-buildvcs=false", ...tags, "-ldflags", module.ldflags];
+  return ["-trimpath", "-buildvcs=false", local.withoutDebugInformation, ...tags, "-ldflags", module.ldflags];
 }
 
 function goEnvironment(module: GoModule, architecture: Architecture): Record<string, string> {

@@ -5,7 +5,10 @@ import { run } from "./run.ts";
 /** A workspace file in a folder above must not change what is built. */
 export const goEnvironment: Readonly<Record<string, string>> = { GOWORK: "off" };
 
-/** Debug information, which `-ldflags=-s -w` drops in the end, is a seventh of the compile. */
+/**
+ * Debug information, which `-ldflags=-s -w` drops in the end, is a seventh of the compile.
+ * Go writes the flag into the program: it is part of what names a build.
+ */
 export const withoutDebugInformation = "-gcflags=all=-dwarf=false";
 
 /** What a Go module is built with. */

@@ -15,6 +15,7 @@ const installPulumi = "install Pulumi yourself (https://www.pulumi.com/docs/inst
 const mainPackage = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 const flags = [
   "-trimpath",
+  withoutDebugInformation,
   "-ldflags",
   `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${cliVersion}`,
 ];
@@ -51,7 +52,7 @@ export async function buildCli(target: string, progress: Progress): Promise<void
     1000,
   );
   try {
-    await go(["build", "-v", withoutDebugInformation, ...flags, "-o", target, mainPackage], (line) => {
+    await go(["build", "-v", ...flags, "-o", target, mainPackage], (line) => {
       if (/^[\w./-]+$/.test(line)) compiled++;
     });
   } finally {
