@@ -2,7 +2,7 @@
 import type { Addition, Control } from "../control.ts";
 import { join, type KubernetesObject, objectsOf } from "../pods.ts";
 import type { Finding } from "../resource.ts";
-import { at, isAbsent, isKnown, isObject, isTrue, listOf, textOf } from "../value.ts";
+import { at, isAbsent, isFalse, isKnown, isObject, isTrue, listOf, textOf } from "../value.ts";
 
 type About = Omit<Control, "find" | "types">;
 
@@ -97,6 +97,36 @@ const ingressTls: Control = {
       const tls = at(props, "spec", "tls");
       if (isKnown(tls) && listOf(tls).length === 0 && !(type.isPatch && isAbsent(tls)))
         yield { path: join(path, "spec.tls") };
+      for (const [key, value] of PLAIN_HTTP) {
+        const found = at(props, "metadata", "annotations", key);
+        if (value ? isTrue(found) : isFalse(found))
+          yield {
+            path: join(path, `metadata.annotations[${JSON.stringify(key)}]`),
+            what: "plain HTTP is answered as well",
+          };
+      }
+    }
+  },
+};
+
+/** Annotations by which controllers answer plain HTTP beside HTTPS. */
+const PLAIN_HTTP: readonly [key: string, value: boolean][] = [
+  ["kubernetes.io/ingress.allow-http", true],
+  ["nginx.ingress.kubernetes.io/ssl-redirect", false],
+  ["ingress.kubernetes.io/ssl-redirect", false],
+];
+
+/** OpenShift's own kind of Ingress. */
+export const routeTls: Addition = {
+  control: "ingress-tls",
+  types: ["Route"],
+  *find(resource) {
+    for (const { type, props, path } of objectsOf(resource)) {
+      if (type.kind !== "Route" || type.group !== "route.openshift.io") continue;
+      const tls = at(props, "spec", "tls");
+      if (isAbsent(tls) && !type.isPatch) yield { path: join(path, "spec.tls") };
+      else if (at(tls, "insecureEdgeTerminationPolicy") === "Allow")
+        yield { path: join(path, "spec.tls.insecureEdgeTerminationPolicy") };
     }
   },
 };

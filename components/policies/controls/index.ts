@@ -2,7 +2,7 @@ import type { Addition, Control, SetControl } from "../control.ts";
 import { clouds } from "./clouds/index.ts";
 import { commands } from "./commands.ts";
 import { docker } from "./docker.ts";
-import { exposure, volumeOnHost } from "./exposure.ts";
+import { exposure, routeTls, volumeOnHost } from "./exposure.ts";
 import { images } from "./images.ts";
 import { sets } from "./namespaces.ts";
 import { platform, platformAdditions } from "./platform.ts";
@@ -13,7 +13,7 @@ import { workloads } from "./workloads.ts";
 /** Every control of the pack. */
 export const controls: readonly Control[] = withAdditions(
   [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform, ...provenance, ...clouds],
-  [...docker, ...platformAdditions, volumeOnHost],
+  [...docker, ...platformAdditions, volumeOnHost, routeTls],
 );
 
 /** Every control over all resources together. */

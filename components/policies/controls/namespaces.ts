@@ -1,8 +1,8 @@
 /** Rules over all resources of a stack together. */
 import type { SetControl } from "../control.ts";
-import { join, type KubernetesObject, objectsOf } from "../pods.ts";
-import type { Resource } from "../resource.ts";
-import { at, isKnown, listOf, textOf, UNKNOWN } from "../value.ts";
+import { join, type KubernetesObject, objectsOf, POD_KINDS, podsOf } from "../pods.ts";
+import { type Resource, tokenOf } from "../resource.ts";
+import { at, isKnown, listOf, objectOf, textOf, UNKNOWN } from "../value.ts";
 import { selectsAll } from "./exposure.ts";
 
 /** Kubernetes' own, which whoever makes the cluster looks after. */
@@ -28,10 +28,11 @@ function deniedBy(policy: KubernetesObject): Way[] {
 const defaultDeny: SetControl = {
   id: "default-deny",
   practice: "network-segmentation",
-  title: "Each namespace has a network policy that denies what no other allows, in and out",
+  title:
+    "Each namespace has a network policy that denies what no other allows, in and out, and policies leave no pod out",
   remedy:
     "add a NetworkPolicy to the namespace with an empty podSelector, policyTypes Ingress and Egress, and no rules",
-  types: ["Namespace", "NetworkPolicy"],
+  types: ["Namespace", "NetworkPolicy", ...POD_KINDS],
   *find(resources) {
     const objects = resources.flatMap((resource) =>
       objectsOf(resource).map((object) => ({ ...object, resource })),
@@ -47,7 +48,60 @@ const defaultDeny: SetControl = {
       const denied = new Set(own.flatMap(deniedBy));
       if (denied.size < 2) yield { resource: resource as Resource, path: join(path, "metadata.name") };
     }
+    yield* leftOut(objects, policies);
   },
 };
+
+type Found = KubernetesObject & { resource: Resource };
+
+/** Pods that no policy selects, in namespaces that have policies: who wrote those may think that they hold for all. */
+function* leftOut(
+  objects: readonly Found[],
+  policies: readonly Found[],
+): Generator<{ resource: Resource; path: string; what: string }> {
+  const isForeign = ({ type }: Found) =>
+    /NetworkPolicy$/.test(type.kind) && type.group !== "networking.k8s.io";
+  if (policies.length === 0 || objects.some(isForeign)) return;
+  for (const { type, props, path, resource } of objects) {
+    const space = namespaceOf(props);
+    const own = policies.filter((policy) => namespaceOf(policy.props) === space);
+    if (own.length === 0 || OWN.has(space) || type.isPatch) continue;
+    for (const { metadata } of podsOf({ type: tokenOf(type), name: resource.name, props })) {
+      const labels = at(metadata.props, "labels");
+      if (own.some((policy) => selects(at(policy.props, "spec", "podSelector"), labels))) continue;
+      yield {
+        resource,
+        path: join(path, join(metadata.path, "labels")),
+        what: "no network policy selects it",
+      };
+    }
+  }
+}
+
+const namespaceOf = (props: unknown): string => textOf(at(props, "metadata", "namespace")) ?? "default";
+
+/** Whether a selector takes what has these labels, or may take it. */
+function selects(selector: unknown, labels: unknown): boolean {
+  if (!isKnown(selector) || !isKnown(labels)) return true;
+  const isMet = (expression: unknown): boolean => {
+    const [key, operator] = [textOf(at(expression, "key")), at(expression, "operator")];
+    if (key === undefined || !isKnown(operator)) return true;
+    const value = at(labels, key);
+    const values = at(expression, "values");
+    if (!isKnown(value) || !isKnown(values) || listOf(values).some((each) => !isKnown(each))) return true;
+    if (operator === "Exists") return value !== undefined;
+    if (operator === "DoesNotExist") return value === undefined;
+    return listOf(values).includes(value) === (operator === "In");
+  };
+  const wanted = at(selector, "matchLabels");
+  const expressions = at(selector, "matchExpressions");
+  if (!isKnown(wanted) || !isKnown(expressions)) return true;
+  const named = Object.entries(objectOf(wanted)).map(([key, value]) => ({
+    key,
+    operator: "In",
+    values: [value],
+  }));
+  return [...named, ...listOf(expressions)].every(isMet);
+}
 
 export const sets: readonly SetControl[] = [defaultDeny];

@@ -50,6 +50,30 @@ test("an Ingress is encrypted", () => {
   expect(found("ingress-tls", `${type}Patch`, { spec: {} })).toEqual([]);
 });
 
+test.each<[string, unknown, boolean]>([
+  ["kubernetes.io/ingress.allow-http", "true", false],
+  ["kubernetes.io/ingress.allow-http", "false", true],
+  ["kubernetes.io/ingress.allow-http", UNKNOWN, true],
+  ["nginx.ingress.kubernetes.io/ssl-redirect", "false", false],
+  ["nginx.ingress.kubernetes.io/ssl-redirect", "true", true],
+])("an Ingress with a certificate and %s: %s", (key, value, isFine) => {
+  const props = { metadata: { annotations: { [key]: value } }, spec: { tls: [{ secretName: "t" }] } };
+  expect(found("ingress-tls", "kubernetes:networking.k8s.io/v1:Ingress", props)).toEqual(
+    isFine ? [] : [`metadata.annotations["${key}"]`],
+  );
+});
+
+test("a Route of OpenShift is encrypted", () => {
+  const paths = (tls: unknown) =>
+    found("ingress-tls", "kubernetes:route.openshift.io/v1:Route", { spec: { tls } });
+  expect(paths(undefined)).toEqual(["spec.tls"]);
+  expect(paths({ termination: "edge", insecureEdgeTerminationPolicy: "Allow" })).toEqual([
+    "spec.tls.insecureEdgeTerminationPolicy",
+  ]);
+  for (const policy of [undefined, "None", "Redirect", UNKNOWN])
+    expect(paths({ termination: "edge", insecureEdgeTerminationPolicy: policy })).toEqual([]);
+});
+
 test.each<[string, Properties, string[]]>([
   ["denies", { podSelector: {}, policyTypes: ["Ingress"] }, []],
   ["lets all in", { podSelector: {}, ingress: [{}] }, ["spec.ingress[0]"]],
@@ -116,6 +140,57 @@ test.each<[string, Properties[], boolean]>([
 ])("a namespace whose policies deny %s", (_, policies, isFine) => {
   const paths = found("default-deny", LIST, list(namespace, ...policies));
   expect(paths).toEqual(isFine ? [] : ["items[0].metadata.name"]);
+});
+
+const labelled = (labels: unknown, space: unknown = "web") => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "app", namespace: space },
+  spec: { template: { metadata: { labels }, spec: { containers: [{ name: "app" }] } } },
+});
+
+const expression = (operator: string, values?: string[]) => ({
+  podSelector: { matchExpressions: [{ key: "app", operator, values }] },
+});
+
+test.each<[string, Properties[], boolean]>([
+  ["no policies", [labelled({ app: "a" })], true],
+  ["policies of another namespace", [labelled({ app: "a" }), deny({}, "api")], true],
+  ["a policy for all", [labelled({ app: "a" }), deny({})], true],
+  [
+    "a policy for it",
+    [labelled({ app: "a", b: "c" }), deny({ podSelector: { matchLabels: { app: "a" } } })],
+    true,
+  ],
+  [
+    "a policy for another",
+    [labelled({ app: "a" }), deny({ podSelector: { matchLabels: { app: "b" } } })],
+    false,
+  ],
+  ["no labels", [labelled(undefined), deny({ podSelector: { matchLabels: { app: "b" } } })], false],
+  ["labels not known yet", [labelled(UNKNOWN), deny({ podSelector: { matchLabels: { app: "b" } } })], true],
+  [
+    "one not known yet",
+    [labelled({ app: UNKNOWN }), deny({ podSelector: { matchLabels: { app: "b" } } })],
+    true,
+  ],
+  ["a selector not known yet", [labelled({ app: "a" }), deny({ podSelector: UNKNOWN })], true],
+  ["an expression for it", [labelled({ app: "a" }), deny(expression("In", ["a", "b"]))], true],
+  ["an expression for others", [labelled({ app: "a" }), deny(expression("NotIn", ["a"]))], false],
+  ["a key that is there", [labelled({ app: "a" }), deny(expression("Exists"))], true],
+  ["a key that is not", [labelled({ app: "a" }), deny(expression("DoesNotExist"))], false],
+  [
+    "policies of another kind",
+    [
+      labelled({ app: "a" }),
+      deny({ podSelector: { matchLabels: { app: "b" } } }),
+      { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata: { name: "x" }, spec: {} },
+    ],
+    true,
+  ],
+])("pods among %s are isolated: %s", (_, objects, isFine) => {
+  const paths = found("default-deny", LIST, list(...objects));
+  expect(paths).toEqual(isFine ? [] : ["items[0].spec.template.metadata.labels"]);
 });
 
 test("Kubernetes' own namespaces are not asked", () => {
