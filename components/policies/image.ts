@@ -49,11 +49,14 @@ const isDocker = (registry: string) =>
 /**
  * Whether an image lies in what an entry names: a registry, or a path in one. Paths end at a slash:
  * `r.example/team` holds `r.example/team/app` and not `r.example/team-b/app`. A `*` stands for one part of
- * the host's name or address, as in `*.dkr.ecr.eu-west-1.amazonaws.com` and `10.0.0.*:5000`.
+ * the host's name or address, as in `*.dkr.ecr.eu-west-1.amazonaws.com` and `10.0.0.*:5000`. A path without
+ * a host, such as `team/`, lies in Docker's own registry, as images without one do.
  */
 export function isWithin(image: ImageReference, entry: string): boolean {
-  const [host = "", ...parts] = entry
-    .replace(/^[a-z]+:\/\//i, "")
+  const named = entry.replace(/^[a-z]+:\/\//i, "");
+  const [host = "", ...parts] = (
+    /^[a-z0-9_-]+\//.test(named) && !named.startsWith("localhost/") ? `docker.io/${named}` : named
+  )
     .replace(/\/+(\*+)?$/, "")
     .split("/");
   const pattern = (isDocker(host.toLowerCase()) ? "docker.io" : host.toLowerCase())

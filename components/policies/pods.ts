@@ -1,5 +1,5 @@
 import { type KubernetesType, kubernetesOf, kubernetesType, type Resource } from "./resource.ts";
-import { at, isObject, listOf, type Properties, textOf, UNKNOWN } from "./value.ts";
+import { at, isAbsent, isKnown, isObject, listOf, type Properties, textOf, UNKNOWN } from "./value.ts";
 
 /** How a container takes part in its pod. */
 export type Role = "containers" | "initContainers" | "ephemeralContainers";
@@ -44,9 +44,10 @@ const SHAPES: Record<string, Shape> = {
   Job: { template: ["spec", "template"] },
   CronJob: { template: ["spec", "jobTemplate", "spec", "template"] },
   ScheduledJob: { template: ["spec", "jobTemplate", "spec", "template"] },
+  DeploymentConfig: { template: ["spec", "template"] },
 };
 
-const GROUPS = new Set(["core", "apps", "batch", "extensions"]);
+const GROUPS = new Set(["core", "apps", "batch", "extensions", "apps.openshift.io"]);
 
 /** Kinds of Kubernetes objects that make pods. */
 export const POD_KINDS: readonly string[] = Object.keys(SHAPES);
@@ -96,8 +97,10 @@ function podOf(type: KubernetesType, props: Properties, path: string): Pod | und
   if (!shape) return undefined;
   const place = [path, ...shape.template].filter((part) => part !== "").join(".");
   const template = at(props, ...shape.template);
-  const spec = at(template, "spec");
-  if (!isObject(spec)) return undefined;
+  const said = at(template, "spec");
+  if (isAbsent(said) || !isKnown(said)) return undefined;
+  // Of one that Kubernetes could not read no control may say that it holds nothing bad.
+  const spec = isObject(said) ? said : {};
   const metadata = at(template, "metadata");
   const os = at(spec, "os", "name");
   const where = join(place, "spec");
@@ -106,7 +109,7 @@ function podOf(type: KubernetesType, props: Properties, path: string): Pod | und
     kind: type.kind,
     spec,
     metadata: { path: join(place, "metadata"), props: isObject(metadata) ? metadata : {} },
-    containers: containersOf(spec, where),
+    containers: containersOf(spec, where, type.isPatch),
     isWindows: os === "windows" || os === UNKNOWN,
     isPatch: type.isPatch,
   };
@@ -114,7 +117,7 @@ function podOf(type: KubernetesType, props: Properties, path: string): Pod | und
 
 /** Custom resources such as Rollouts and Knative's Services have a pod's template where Deployments have it. */
 function shapeOf({ group, kind }: KubernetesType, props: Properties): Shape | undefined {
-  if (GROUPS.has(group)) return Object.hasOwn(SHAPES, kind) ? SHAPES[kind] : undefined;
+  if (GROUPS.has(group) && Object.hasOwn(SHAPES, kind)) return SHAPES[kind];
   return [SHAPES.Deployment!, SHAPES.CronJob!].find(({ template }) =>
     Array.isArray(at(props, ...template, "spec", "containers")),
   );
@@ -122,15 +125,25 @@ function shapeOf({ group, kind }: KubernetesType, props: Properties): Shape | un
 
 const ROLES: readonly Role[] = ["containers", "initContainers", "ephemeralContainers"];
 
-function containersOf(spec: Properties, path: string): Container[] {
-  return ROLES.flatMap((role) =>
-    listOf(spec[role]).flatMap((each, i) => {
-      if (!isObject(each)) return [];
-      const isSidecar = role === "initContainers" && each.restartPolicy === "Always";
-      return [{ path: `${join(path, role)}[${i}]`, role, props: each, isSidecar }];
-    }),
-  );
+function containersOf(spec: Properties, path: string, isPatch: boolean): Container[] {
+  const found = ROLES.flatMap((role) => {
+    const value = spec[role];
+    const place = join(path, role);
+    if (isObject(value)) return [containerOf(value, place, role)];
+    return listOf(value).flatMap((each, i) =>
+      isObject(each) ? [containerOf(each, `${place}[${i}]`, role)] : [],
+    );
+  });
+  if (found.length > 0 || isPatch || !ROLES.every((role) => allKnown(spec[role]))) return found;
+  // Where none can be read, there is one that says nothing: what has to be said is missing.
+  return [containerOf({}, join(path, "containers"), "containers")];
 }
+
+function containerOf(props: Properties, path: string, role: Role): Container {
+  return { path, role, props, isSidecar: role === "initContainers" && props.restartPolicy === "Always" };
+}
+
+const allKnown = (value: unknown): boolean => isKnown(value) && listOf(value).every(isKnown);
 
 /** A dotted path. */
 export const join = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);

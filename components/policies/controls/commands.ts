@@ -4,7 +4,7 @@ import { podsOf } from "../pods.ts";
 import type { Finding, Resource } from "../resource.ts";
 import { disablesVerification, runsWhatItFetches } from "../shell.ts";
 import { at, isAbsent, isKnown, isObject, listOf, numberOf, textOf } from "../value.ts";
-import { CREDENTIAL, isCredential } from "./workloads.ts";
+import { CREDENTIAL, isCredential } from "./secrets.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;
 const REMOTE = /^command:remote:/;

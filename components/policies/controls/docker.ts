@@ -4,7 +4,8 @@ import { isWithin, parseImage } from "../image.ts";
 import type { Finding, Resource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
 import { at, isAbsent, isKnown, isOn, isTrue, listOf, numberOf, type Properties, textOf } from "../value.ts";
-import { CREDENTIAL, isCredential, SOCKETS } from "./workloads.ts";
+import { CREDENTIAL, isCredential } from "./secrets.ts";
+import { reachesRuntime } from "./workloads.ts";
 
 const CONTAINER = "docker:index/container:Container";
 const SERVICE = "docker:index/service:Service";
@@ -87,7 +88,7 @@ const hostPath = both("host-path", function* (subject) {
 });
 
 const runtimeSocket = both("runtime-socket", function* (subject) {
-  for (const { path, source } of hostPaths(subject)) if (SOCKETS.test(source)) yield { path };
+  for (const { path, source } of hostPaths(subject)) if (reachesRuntime(source)) yield { path };
 });
 
 /** An address that only this host reaches. */

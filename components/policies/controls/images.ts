@@ -91,11 +91,15 @@ const pullPolicy = containerControl(
     title: "An image that is named by a tag is asked for each time, so that its pull secret is checked",
     remedy: "name the image by digest, or set imagePullPolicy to Always",
   },
-  function* (container) {
+  function* (container, pod) {
     const policy = container.props.imagePullPolicy;
     const image = imageOf(container);
-    if (image && image.digest === undefined && (policy === "Never" || policy === "IfNotPresent"))
-      yield { path: join(container.path, "imagePullPolicy") };
+    if (!image || image.digest !== undefined) return;
+    const place = { path: join(container.path, "imagePullPolicy") };
+    if (policy === "Never" || policy === "IfNotPresent") yield place;
+    // Without a word the latest is asked for each time, and what has another tag once.
+    else if (isAbsent(policy) && !pod.isPatch && image.tag !== undefined && image.tag !== "latest")
+      yield { ...place, what: "nothing is said, which is IfNotPresent" };
   },
 );
 

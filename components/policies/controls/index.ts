@@ -8,12 +8,23 @@ import { sets } from "./namespaces.ts";
 import { platform, platformAdditions } from "./platform.ts";
 import { podSecurity } from "./pod-security.ts";
 import { provenance, provenanceSets } from "./provenance.ts";
-import { workloads } from "./workloads.ts";
+import { secretInConfigMap, secrets } from "./secrets.ts";
+import { accountToken, workloads } from "./workloads.ts";
 
 /** Every control of the pack. */
 export const controls: readonly Control[] = withAdditions(
-  [...podSecurity, ...images, ...workloads, ...exposure, ...commands, ...platform, ...provenance, ...clouds],
-  [...docker, ...platformAdditions, volumeOnHost, routeTls],
+  [
+    ...podSecurity,
+    ...images,
+    ...workloads,
+    ...secrets,
+    ...exposure,
+    ...commands,
+    ...platform,
+    ...provenance,
+    ...clouds,
+  ],
+  [...docker, ...platformAdditions, volumeOnHost, accountToken, secretInConfigMap, routeTls],
 );
 
 /** Every control over all resources together. */

@@ -1,8 +1,8 @@
-import { type Control, containerControl, podControl } from "../control.ts";
-import { join } from "../pods.ts";
+import { type Addition, type Control, containerControl, podControl } from "../control.ts";
+import { join, objectsOf } from "../pods.ts";
 import { parseQuantity } from "../quantity.ts";
 import type { Settings } from "../settings.ts";
-import { at, isAbsent, isKnown, isObject, isOn, leaves, listOf, textOf } from "../value.ts";
+import { at, isAbsent, isFalse, isKnown, isObject, isOn, listOf, textOf } from "../value.ts";
 import { mustBeSaid } from "./security-context.ts";
 
 const readOnlyRoot = containerControl(
@@ -65,22 +65,16 @@ const asks = (probe: unknown): boolean =>
 const ends = (restartPolicy: unknown): boolean =>
   restartPolicy === "Never" || restartPolicy === "OnFailure" || !isKnown(restartPolicy);
 
-const SERVING = new Set([
-  "Pod",
-  "Deployment",
-  "StatefulSet",
-  "DaemonSet",
-  "ReplicaSet",
-  "ReplicationController",
-]);
+/** Kinds whose pods end; custom resources among them are named so. */
+const ENDING = /^PodTemplate$|Job$/;
 
 const probe = (kind: "livenessProbe" | "readinessProbe", id: string, title: string): Control =>
   containerControl(
     { id, practice: "resource-limits", title, remedy: `give the container a ${kind}` },
     function* ({ props, path, role, isSidecar }, pod) {
       // What ends by itself, or is there for a look, is not probed.
-      if (!SERVING.has(pod.kind) || (role !== "containers" && !isSidecar)) return;
-      if (pod.kind === "Pod" && ends(pod.spec.restartPolicy)) return;
+      if (ENDING.test(pod.kind) || (role !== "containers" && !isSidecar)) return;
+      if (ends(pod.spec.restartPolicy)) return;
       const value = props[kind];
       if (!isKnown(value) || (pod.isPatch && isAbsent(value))) return;
       if (!asks(value)) yield { path: join(path, kind) };
@@ -114,8 +108,19 @@ const serviceAccountToken = podControl(
 );
 
 /** Sockets by which a container runtime is told what to run. */
-export const SOCKETS =
+const SOCKETS =
   /(?:^|\/)(?:docker|dockershim|containerd|crio|podman|buildkitd|cri-dockerd|frakti|rktlet|k3s\/containerd)[\w./-]{0,200}\.sock\b/i;
+
+/** Folders that hold one; that a mount is read-only keeps nobody from a socket in it. */
+const SOCKET_FOLDERS =
+  /^\/$|^\/var$|^(?:\/var)?\/run(?:\/(?:docker|dockershim|containerd|crio|podman|buildkit|k3s|k3s\/containerd))?$/;
+
+/** Whether who has a path of the host reaches the socket of its container runtime. */
+export function reachesRuntime(path: string): boolean {
+  // Without `//` and `/./`.
+  const short = path.replace(/\/(?:\.?\/)+/g, "/");
+  return SOCKETS.test(short) || SOCKET_FOLDERS.test(short.replace(/(?<=.)\/\.?$/, ""));
+}
 
 const runtimeSocket = podControl(
   {
@@ -127,77 +132,14 @@ const runtimeSocket = podControl(
   function* ({ spec, path, containers }) {
     for (const [i, volume] of listOf(spec.volumes).entries()) {
       const host = textOf(at(volume, "hostPath", "path"));
-      if (host !== undefined && SOCKETS.test(plain(host)))
-        yield { path: `${path}.volumes[${i}].hostPath.path` };
+      if (host !== undefined && reachesRuntime(host)) yield { path: `${path}.volumes[${i}].hostPath.path` };
     }
     for (const { props, path: place } of containers) {
       for (const [i, variable] of listOf(props.env).entries()) {
         const value = textOf(at(variable, "value"));
-        if (value !== undefined && /^unix:/.test(value) && SOCKETS.test(plain(value)))
+        if (value !== undefined && /^unix:/.test(value) && reachesRuntime(value))
           yield { path: `${place}.env[${i}].value` };
       }
-    }
-  },
-);
-
-/** A path without `//` and `/./`. */
-const plain = (path: string): string => path.replace(/\/(?:\.?\/)+/g, "/");
-
-/** Names of variables that hold credentials; `_FILE` and its like name a place. */
-const CREDENTIAL_NAME =
-  /(?:password|passwd|passphrase)s?$|[._-]pwd$|(?:^|[._-])(?:pass|(?:secret|token|credential|(?:api|access|private|secret|auth)[._-]?key)s?)$/i;
-
-/** Values that are credentials, whatever their name. */
-export const CREDENTIAL =
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{22,}\b|\bglpat-[\w-]{20,}\b|\bxox[abprs]-[\w-]{10,}\b|\bAIza[\w-]{35}\b|\bsk_live_[0-9a-zA-Z]{20,}\b|\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]{10,}|\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@$]*:[^\s:/@$]{3,}@/;
-
-/** Camel case counts as words. */
-export const namesCredential = (name: string): boolean =>
-  CREDENTIAL_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"));
-
-/** What a variable says about a credential, such as that none is needed. */
-const SWITCH = /^(?:|true|false|yes|no|on|off)$/i;
-
-/** Whether a variable's name says that its value is a credential, and it may be one. */
-export const isCredential = (name: string, value: string): boolean =>
-  namesCredential(name) && !SWITCH.test(value);
-
-/** `$(NAME)`, which stands for another variable. */
-const REFERENCE = /^\$\([\w.-]+\)$/;
-
-/** `--password=...`; options that end in `secret` name an object of the cluster as often. */
-function givesCredential(word: string): boolean {
-  const [, dashes = "", name = "", value = ""] = /^(-*)([\w.-]+)=(.+)$/s.exec(word) ?? [];
-  if (REFERENCE.test(value) || (dashes !== "" && /(?:secret|credential)s?$/i.test(name))) return false;
-  return isCredential(name, value);
-}
-
-const secretInEnvironment = containerControl(
-  {
-    id: "secret-in-environment",
-    practice: "secrets",
-    title: "Credentials do not stand in a pod's description",
-    remedy: "keep it in a Secret; mount that as a file, or name it with valueFrom.secretKeyRef",
-  },
-  function* ({ props, path }) {
-    for (const [i, variable] of listOf(props.env).entries()) {
-      const [name, value] = [textOf(at(variable, "name")) ?? "", textOf(at(variable, "value"))];
-      if (
-        value !== undefined &&
-        !REFERENCE.test(value) &&
-        !CREDENTIAL.test(value) &&
-        isCredential(name, value)
-      )
-        yield { path: `${path}.env[${i}].value` };
-    }
-    for (const key of ["command", "args"]) {
-      for (const [i, word] of listOf(props[key]).entries()) {
-        if (typeof word === "string" && !CREDENTIAL.test(word) && givesCredential(word))
-          yield { path: `${path}.${key}[${i}]` };
-      }
-    }
-    for (const leaf of leaves(props, path)) {
-      if (typeof leaf.value === "string" && CREDENTIAL.test(leaf.value)) yield { path: leaf.path };
     }
   },
 );
@@ -222,6 +164,20 @@ export const workloads: readonly Control[] = [
   readinessProbe,
   serviceAccountToken,
   runtimeSocket,
-  secretInEnvironment,
   sharedProcesses,
 ];
+
+/** What an account says holds for pods that say nothing, and a namespace's own account for those that name none. */
+export const accountToken: Addition = {
+  control: "service-account-token",
+  types: ["ServiceAccount"],
+  *find(resource) {
+    for (const { type, props, path } of objectsOf(resource)) {
+      if (type.kind !== "ServiceAccount" || type.group !== "core") continue;
+      const value = props.automountServiceAccountToken;
+      const isOwn = at(props, "metadata", "name") === "default" && !type.isPatch;
+      if (isKnown(value) && (isAbsent(value) ? isOwn : !isFalse(value)))
+        yield { path: join(path, "automountServiceAccountToken") };
+    }
+  },
+};

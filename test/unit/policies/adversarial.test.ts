@@ -357,7 +357,7 @@ const VOLUMES: Case[] = [
   ["no path of the host", volume({ hostPath: null, emptyDir: {} }), []],
   [
     "a path of the host behind an emptyDir",
-    volume({ emptyDir: {}, hostPath: { path: "/" } }),
+    volume({ emptyDir: {}, hostPath: { path: "/srv" } }),
     ["host-path", "volume-types"],
   ],
   ["NFS behind an emptyDir", volume({ emptyDir: {}, nfs: { server: "s", path: "/" } }), ["volume-types"]],
@@ -390,6 +390,20 @@ const VOLUMES: Case[] = [
     volume({ hostPath: { path: "/run/k3s/containerd/containerd.sock" } }),
     ["host-path", "runtime-socket", "volume-types"],
   ],
+  ...["/", "/var", "/run", "/var/run/", "/var/run/docker", "/run/containerd/.", "//var//run"].map(
+    (path): Case => [
+      `the folder of a socket, ${path}`,
+      volume({ hostPath: { path } }),
+      ["host-path", "runtime-socket", "volume-types"],
+    ],
+  ),
+  ...["/var/log", "/var/lib/docker/containers", "/run/log/journal", "/run/thing.sock", "/srv/run"].map(
+    (path): Case => [
+      `a folder of no socket, ${path}`,
+      volume({ hostPath: { path } }),
+      ["host-path", "volume-types"],
+    ],
+  ),
   ["CRI-O's socket in a variable", env("HOST", "unix:///run/crio/crio.sock"), ["runtime-socket"]],
   ["another socket", env("HOST", "unix:///run/postgresql.sock"), []],
   [
@@ -417,6 +431,8 @@ const VOLUMES: Case[] = [
 
 const FOREIGN = ["allowed-registries"];
 const MALFORMED = ["allowed-registries", "require-digest"];
+/** Nothing is said of asking for it again, which is not the way of a tag other than latest. */
+const TAGGED = ["pull-policy", "require-digest"];
 const at = (name: string) => image(`${name}@sha256:${HEX}`);
 const IMAGES: Case[] = [
   ["a tag and a digest", image(`registry.example.com/team/app:latest@sha256:${HEX}`), []],
@@ -454,19 +470,24 @@ const IMAGES: Case[] = [
   ["a letter that only looks alike", at("registry.example.com/te\u0430m/app"), MALFORMED],
   ["a line break", image(`registry.example.com/team/app\n@sha256:${HEX}`), MALFORMED],
   ["spaces around", image(` ${IMAGE} `), []],
-  ["a tag", image("registry.example.com/team/app:1.2"), ["require-digest"]],
+  ["a tag", image("registry.example.com/team/app:1.2"), TAGGED],
+  [
+    "a tag that is asked for each time",
+    { ...image("registry.example.com/team/app:1.2"), "c.imagePullPolicy": "Always" },
+    ["require-digest"],
+  ],
   ["latest", image("registry.example.com/team/app:latest"), ["no-latest", "require-digest"]],
-  ["Latest", image("registry.example.com/team/app:Latest"), ["no-latest", "require-digest"]],
-  ["latest within a tag", image("registry.example.com/team/app:latest-1"), ["require-digest"]],
+  ["Latest", image("registry.example.com/team/app:Latest"), ["no-latest", ...TAGGED]],
+  ["latest within a tag", image("registry.example.com/team/app:latest-1"), TAGGED],
   ["no tag", image("registry.example.com/team/app"), ["no-latest", "require-digest"]],
-  ["a tag of a port's kind", image("registry.example.com/team/app:5000"), ["require-digest"]],
+  ["a tag of a port's kind", image("registry.example.com/team/app:5000"), TAGGED],
   ["a short digest", image("registry.example.com/team/app@sha256:abc"), MALFORMED],
   ["a digest in upper case", image(`registry.example.com/team/app@sha256:${HEX.toUpperCase()}`), MALFORMED],
   ["a digest of another kind", image(`registry.example.com/team/app@md5:${HEX.slice(32)}`), MALFORMED],
   ["a digest that is too long", image(`${IMAGE}0`), MALFORMED],
   ["two digests", image(`${IMAGE}@sha256:${HEX}`), MALFORMED],
   ["a digest without a name", image(`@sha256:${HEX}`), MALFORMED],
-  ["a digest as a tag", image(`registry.example.com/team/app:sha256-${HEX}`), ["require-digest"]],
+  ["a digest as a tag", image(`registry.example.com/team/app:sha256-${HEX}`), TAGGED],
   ["an empty image", image(""), MALFORMED],
   ["no image", image(undefined), ["require-digest"]],
   ["an image: null", image(null), ["require-digest"]],
@@ -580,12 +601,22 @@ const SECRETS: Case[] = [
     "SSH_PASSPHRASE",
     "PRIVATE_KEY",
     "GOOGLE_CREDENTIALS",
+    "AZURE_STORAGE_KEY",
+    "ENCRYPTION_KEY",
+    "CLI_KEY_CONTENT",
+    "SECRET_BLAH",
+    "APP_SECRET_V2",
+    "SECRET_NAME_1",
   ].map((name): Case => [`a variable ${name}`, env(name, "hunter2"), SECRET]),
   ...[
     "PASSWORD_FILE",
     "TOKEN_URL",
     "SECRET_NAME",
     "SECRET_KEY_PATH",
+    "SECRET_STORE_NAME",
+    "K8S_SECRET_NAMES",
+    "SECRET_ROTATION_DAYS",
+    "PARTITION_KEY",
     "TOKEN_TTL",
     "PASSWORD_MIN_LENGTH",
     "API_KEY_HEADER",
@@ -605,8 +636,18 @@ const SECRETS: Case[] = [
   [
     "a credential of a Secret",
     { "c.env": [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }] },
+    SECRET,
+  ],
+  ["a Secret as an environment", { "c.envFrom": [{ secretRef: { name: "s" } }] }, SECRET],
+  [
+    "an environment of what is no Secret",
+    {
+      "c.env": [{ name: "PASSWORD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
+      "c.envFrom": [{ configMapRef: { name: "c" } }, { secretRef: null }],
+    },
     [],
   ],
+  ["a Secret as files", volume({ secret: { secretName: "s" } }), []],
   ["a credential in an address", env("URL", "postgres://app:hunter2@db/app"), SECRET],
   ["a credential in an address without a user", env("URL", "redis://:hunter2@db:6379"), SECRET],
   ["an address with a port", env("URL", "http://db:5432/a@b"), []],
@@ -614,6 +655,7 @@ const SECRETS: Case[] = [
   ["an address that other variables fill", env("URL", "postgres://$(USER):$(PASSWORD)@db"), []],
   ["a key of AWS", env("ID", "AKIAIOSFODNN7EXAMPLE"), SECRET],
   ["a private key", env("X", "-----BEGIN RSA PRIVATE KEY-----\nx"), SECRET],
+  ["a private key of another hand", env("X", "---BEGIN OPENSSH PRIVATE KEY---\nx"), SECRET],
   ["a public key", env("X", "-----BEGIN PUBLIC KEY-----\nx"), []],
   ["a token of GitHub in an argument", { "c.args": ["--auth", `ghp_${"a1".repeat(18)}`] }, SECRET],
   ["a password in an option", { "c.args": ["--password=hunter2"] }, SECRET],
@@ -664,6 +706,9 @@ const KINDS: [type: string, props: Properties, isSeen: boolean][] = [
   ["extensions/v1beta1:Deployment", inSpec, true],
   ["extensions/v1beta1:ReplicaSet", inSpec, true],
   ["apps/v1:StatefulSet", inSpec, true],
+  ["apps.openshift.io/v1:DeploymentConfig", inSpec, true],
+  ["core/v1:DeploymentConfig", inSpec, true],
+  ["core/v1:Another", inSpec, true],
   ["batch/v1:Job", inSpec, true],
   ["batch/v1:CronJob", cron(bad), true],
   ["batch/v1beta1:CronJob", cron(bad), true],
@@ -706,6 +751,38 @@ test("one object is judged as each of the resources that share it", () => {
   const props = pod(bad);
   expect(broken(resource(props, "other:index:Thing"))).toEqual([]);
   expect(broken(resource(props))).toEqual(["host-namespaces"]);
+});
+
+test.each<Properties>([
+  { spec: [] },
+  { spec: "x" },
+  { spec: [{ containers: [container()] }] },
+  { spec: spec({ containers: [] }) },
+  { spec: spec({ containers: "x" }) },
+  { spec: spec({ containers: [null, 1] }) },
+])("where no container can be read, nothing that has to be said is: %j", (props) => {
+  expect(broken(resource(props))).toEqual(expect.arrayContaining(["privilege-escalation", "read-only-root"]));
+});
+
+test("a container that stands where a list should is read", () => {
+  expect(broken(resource({ spec: spec({ containers: container() }) }))).toEqual([]);
+  const props = { spec: spec({ containers: container({ image: "nginx" }) }) };
+  expect(broken(resource(props))).toContain("no-latest");
+});
+
+test("containers that are not known yet are not taken for missing", () => {
+  for (const containers of [UNKNOWN, [UNKNOWN]])
+    expect(broken(resource({ spec: spec({ containers }) }))).toEqual([]);
+});
+
+test("variables may be read from Secrets where the site allows it", () => {
+  const allowing = settingsOf(
+    { registries: ["registry.example.com/team"], secretVariables: "allowed" },
+    { known: new Set(), today: "2026-01-01" },
+  );
+  const subject = (more: Properties) => resource(changed(more));
+  expect(judge(subject({ "c.envFrom": [{ secretRef: { name: "s" } }] }), allowing)).toEqual([]);
+  expect(judge(subject(env("PASSWORD", "hunter2")), allowing)).toHaveLength(1);
 });
 
 test("a patch is asked for nothing that it leaves out, and may name nothing that is bad", () => {

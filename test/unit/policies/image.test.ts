@@ -193,3 +193,17 @@ test("a star stands for one part of a host's name or address, before its port", 
   expect(isIn("10.1.3.4:5000/app")).toBe(false);
   expect(isIn("10.0.3.4.example.com:5000/app")).toBe(false);
 });
+
+test.each([
+  ["team/", "team/app", true],
+  ["team/*", "team/a/b", true],
+  ["team/", "docker.io/team/app", true],
+  ["team/", "teams/app", false],
+  ["team/", "r.example/team/app", false],
+  ["team/app", "team/app:1", true],
+  ["localhost/team", "localhost/team/app", true],
+  ["localhost/team", "docker.io/localhost/team/app", false],
+  ["team", "team/app", false],
+])("a path without a host, %s, is Docker's: %s", (entry, text, isIn) => {
+  expect(isWithin(parseImage(text)!, entry)).toBe(isIn);
+});

@@ -1,5 +1,5 @@
 import { gunzipSync } from "node:zlib";
-import { CREDENTIAL, isCredential } from "../workloads.ts";
+import { CREDENTIAL, isCredential } from "../secrets.ts";
 
 /** Tokens that let a machine join a cluster, hashes of passwords, and what is written into requests. */
 const TOKENS =

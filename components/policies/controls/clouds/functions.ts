@@ -2,7 +2,7 @@ import type { Control } from "../../control.ts";
 import { join } from "../../pods.ts";
 import type { Finding } from "../../resource.ts";
 import { isKnown, isObject, listOf, textOf } from "../../value.ts";
-import { CREDENTIAL, isCredential } from "../workloads.ts";
+import { CREDENTIAL, isCredential } from "../secrets.ts";
 import { cloudControl, forTypes, get, items, jsonOf, type Place, part, whole } from "./cloud.ts";
 import { isElsewhere } from "./credentials.ts";
 

@@ -1,7 +1,7 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import { isObject, textOf } from "../../value.ts";
-import { isCredential } from "../workloads.ts";
+import { isCredential } from "../secrets.ts";
 import { cloudControl, forTypes, items, type Place, part, whole } from "./cloud.ts";
 import { holdsCredential, isElsewhere } from "./credentials.ts";
 import {

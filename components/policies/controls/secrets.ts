@@ -1,0 +1,103 @@
+/** Secrets that stand where they do not belong: in environments, arguments and ConfigMaps. */
+import { type Addition, type Control, containerControl } from "../control.ts";
+import { join, objectsOf } from "../pods.ts";
+import type { Finding } from "../resource.ts";
+import { at, isAbsent, isKnown, isObject, leaves, listOf, type Properties, textOf } from "../value.ts";
+
+/** Names of variables that hold credentials; `_FILE` and its like name a place. */
+const CREDENTIAL_NAME =
+  /(?:password|passwd|passphrase)s?$|[._-]pwd$|(?:^|[._-])(?:pass|(?:secret|token|credential|(?:access|account|api|auth|batch|encryption|master|private|secret|signing|storage)[._-]?key)s?|key[._-]content)$/i;
+
+/** Values that are credentials, whatever their name. */
+export const CREDENTIAL =
+  /-{3,}BEGIN [A-Z ]*PRIVATE KEY-{3,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{22,}\b|\bglpat-[\w-]{20,}\b|\bxox[abprs]-[\w-]{10,}\b|\bAIza[\w-]{35}\b|\bsk_live_[0-9a-zA-Z]{20,}\b|\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]{10,}|\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@$]*:[^\s:/@$]{3,}@/;
+
+/** Camel case counts as words. */
+export const namesCredential = (name: string): boolean =>
+  CREDENTIAL_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"));
+
+/** What a variable says about a credential, such as that none is needed. */
+const SWITCH = /^(?:|true|false|yes|no|on|off)$/i;
+
+/** Whether a variable's name says that its value is a credential, and it may be one. */
+export const isCredential = (name: string, value: string): boolean =>
+  namesCredential(name) && !SWITCH.test(value);
+
+/** `$(NAME)`, which stands for another variable. */
+const REFERENCE = /^\$\([\w.-]+\)$/;
+
+/** `--password=...`; options that end in `secret` name an object of the cluster as often. */
+function givesCredential(word: string): boolean {
+  const [, dashes = "", name = "", value = ""] = /^(-*)([\w.-]+)=(.+)$/s.exec(word) ?? [];
+  if (REFERENCE.test(value) || (dashes !== "" && /(?:secret|credential)s?$/i.test(name))) return false;
+  return isCredential(name, value);
+}
+
+/** Names that begin so hold credentials, but for those that say where one is or what it is like. */
+const SECRET_SOMETHING =
+  /(?:^|_)SECRETS?_(?:\w+_)?(?!(?:\w*_)?(?:ADDR|ADDRESS|AGE|ALGORITHM|ANNOTATION|ARN|BACKEND|CLASS|COUNT|DAYS|DIR|DRIVER|ENABLED|ENDPOINT|ENGINE|EXPIRATION|EXPIRY|FIELD|FILE|FORMAT|HOST|ID|INTERVAL|KIND|LABEL|LENGTH|LOCATION|MANAGER|MODE|MOUNT|NAME|NAMES|NAMESPACE|PATH|POLICY|PORT|PREFIX|PROJECT|PROVIDER|REF|REFERENCE|REGION|REQUIRED|ROLE|ROTATION|SECONDS|SERVER|SERVICE|SIZE|SOURCE|STORE|SUFFIX|TIMEOUT|TTL|TYPE|URI|URL|USER|USERNAME|VERSION)S?$)[A-Z0-9]+$/;
+
+const isVariable = (name: string, value: string): boolean =>
+  isCredential(name, value) || (SECRET_SOMETHING.test(name) && isCredential("secret", value));
+
+const secretInEnvironment = containerControl(
+  {
+    id: "secret-in-environment",
+    practice: "secrets",
+    title:
+      "Credentials stand neither in a pod's description or a ConfigMap, nor in a container's environment",
+    remedy:
+      "keep it in a Secret and mount that as a file; settings.secretVariables allows variables that are read from one",
+  },
+  function* ({ props, path }, _, { secretVariables }) {
+    if (secretVariables !== "allowed") yield* variablesOfSecrets(props, path);
+    for (const [i, variable] of listOf(props.env).entries()) {
+      const [name, value] = [textOf(at(variable, "name")) ?? "", textOf(at(variable, "value"))];
+      if (value !== undefined && !REFERENCE.test(value) && !CREDENTIAL.test(value) && isVariable(name, value))
+        yield { path: `${path}.env[${i}].value` };
+    }
+    for (const key of ["command", "args"]) {
+      for (const [i, word] of listOf(props[key]).entries()) {
+        if (typeof word === "string" && !CREDENTIAL.test(word) && givesCredential(word))
+          yield { path: `${path}.${key}[${i}]` };
+      }
+    }
+    for (const leaf of leaves(props, path)) {
+      if (typeof leaf.value === "string" && CREDENTIAL.test(leaf.value)) yield { path: leaf.path };
+    }
+  },
+);
+
+/** An environment is inherited by every process, and is in what crashed ones leave behind. */
+function* variablesOfSecrets({ env, envFrom }: Properties, path: string): Generator<Finding> {
+  const what = "it puts a Secret into the environment";
+  for (const [i, variable] of listOf(env).entries()) {
+    const source = at(variable, "valueFrom", "secretKeyRef");
+    if (isKnown(source) && !isAbsent(source))
+      yield { path: `${path}.env[${i}].valueFrom.secretKeyRef`, what };
+  }
+  for (const [i, each] of listOf(envFrom).entries()) {
+    const source = at(each, "secretRef");
+    if (isKnown(source) && !isAbsent(source)) yield { path: `${path}.envFrom[${i}].secretRef`, what };
+  }
+}
+
+export const secrets: readonly Control[] = [secretInEnvironment];
+
+/** A value that is filled in later. */
+const PLACEHOLDER = /^\$[({]|^\{\{/;
+
+/** What is in a ConfigMap is for all who read the namespace. */
+export const secretInConfigMap: Addition = {
+  control: "secret-in-environment",
+  types: ["ConfigMap"],
+  *find(resource) {
+    for (const { type, props, path } of objectsOf(resource)) {
+      if (type.kind !== "ConfigMap" || type.group !== "core" || !isObject(props.data)) continue;
+      for (const [name, value] of Object.entries(props.data)) {
+        if (typeof value !== "string" || PLACEHOLDER.test(value)) continue;
+        if (isCredential(name, value) || CREDENTIAL.test(value)) yield { path: join(path, `data.${name}`) };
+      }
+    }
+  },
+};

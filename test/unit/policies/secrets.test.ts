@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { type Properties, UNKNOWN } from "../../../components/policies/value.ts";
+import { found } from "./world.ts";
+
+test.each<[string, Properties | symbol, string[]]>([
+  ["settings", { "app.yaml": "level: info\n", replicas: "3" }, []],
+  ["a credential by its name", { database_password: "hunter2", url: "x" }, ["data.database_password"]],
+  ["a credential that is filled in later", { password: "$(PASSWORD)", token: "{{ token }}" }, []],
+  ["a credential by its value", { "app.conf": "url = postgres://app:hunter2@db/app" }, ["data.app.conf"]],
+  ["a credential that is empty", { password: "" }, []],
+  ["where a credential is", { PASSWORD_FILE: "/run/secrets/password" }, []],
+  ["what is not known yet", { password: UNKNOWN }, []],
+  ["nothing known yet", UNKNOWN, []],
+])("a ConfigMap with %s", (_, data, paths) => {
+  expect(found("secret-in-environment", "kubernetes:core/v1:ConfigMap", { data })).toEqual(paths);
+});
+
+test.each<[string, Properties, boolean]>([
+  ["says false", { automountServiceAccountToken: false }, true],
+  ["says true", { automountServiceAccountToken: true }, false],
+  ["says nothing", {}, true],
+  ["is the namespace's own, and says nothing", { metadata: { name: "default" } }, false],
+  ["is not known yet", { metadata: { name: "default" }, automountServiceAccountToken: UNKNOWN }, true],
+])("an account that %s", (_, props, isFine) => {
+  expect(found("service-account-token", "kubernetes:core/v1:ServiceAccount", props)).toEqual(
+    isFine ? [] : ["automountServiceAccountToken"],
+  );
+});
+
+test.each([
+  ["argoproj.io/v1alpha1:Rollout", ["readinessProbe"]],
+  ["apps.openshift.io/v1:DeploymentConfig", ["readinessProbe"]],
+  ["batch.volcano.sh/v1alpha1:Job", []],
+  ["example.com/v1:SparkJob", []],
+])("what serves is probed, whatever its kind: %s", (type, keys) => {
+  const props = { spec: { template: { spec: { containers: [{ name: "app" }] } } } };
+  expect(found("readiness-probe", `kubernetes:${type}`, props)).toEqual(
+    keys.map((key) => `spec.template.spec.containers[0].${key}`),
+  );
+});
