@@ -97,6 +97,8 @@ const ingressTls: Control = {
       const tls = at(props, "spec", "tls");
       if (isKnown(tls) && listOf(tls).length === 0 && !(type.isPatch && isAbsent(tls)))
         yield { path: join(path, "spec.tls") };
+      for (const i of bareHosts(at(props, "spec", "rules"), tls))
+        yield { path: join(path, `spec.rules[${i}].host`), what: "no entry of tls names it" };
       for (const [key, value] of PLAIN_HTTP) {
         const found = at(props, "metadata", "annotations", key);
         if (value ? isTrue(found) : isFalse(found))
@@ -108,6 +110,19 @@ const ingressTls: Control = {
     }
   },
 };
+
+/** Rules whose hosts no certificate is named for; one that names no hosts is for all. */
+function bareHosts(rules: unknown, tls: unknown): number[] {
+  const certified = listOf(tls).map((each) => at(each, "hosts"));
+  const isFor = (host: string) => (hosts: unknown) =>
+    !isKnown(hosts) ||
+    listOf(hosts).length === 0 ||
+    listOf(hosts).some((each) => !isKnown(each) || each === host || each === host.replace(/^[^.]+/, "*"));
+  return listOf(rules).flatMap((rule, i) => {
+    const host = textOf(at(rule, "host")) ?? "";
+    return host === "" || certified.length === 0 || certified.some(isFor(host)) ? [] : [i];
+  });
+}
 
 /** Annotations by which controllers answer plain HTTP beside HTTPS. */
 const PLAIN_HTTP: readonly [key: string, value: boolean][] = [

@@ -63,6 +63,22 @@ test.each<[string, unknown, boolean]>([
   );
 });
 
+test.each<[string, unknown, boolean]>([
+  ["app.example.com", [{ hosts: ["app.example.com"] }], true],
+  ["app.example.com", [{ hosts: ["*.example.com"] }], true],
+  ["a.app.example.com", [{ hosts: ["*.example.com"] }], false],
+  ["app.example.com", [{ hosts: ["b.example.com"] }, { hosts: ["c.example.com"] }], false],
+  ["app.example.com", [{ hosts: ["b.example.com"] }, {}], true],
+  ["app.example.com", [{ hosts: [UNKNOWN] }], true],
+  ["app.example.com", [UNKNOWN], true],
+  ["", [{ hosts: ["b.example.com"] }], true],
+])("an Ingress for %j with certificates %j", (host, tls, isFine) => {
+  const props = { spec: { rules: [{ host }], tls } };
+  expect(found("ingress-tls", "kubernetes:networking.k8s.io/v1:Ingress", props)).toEqual(
+    isFine ? [] : ["spec.rules[0].host"],
+  );
+});
+
 test("a Route of OpenShift is encrypted", () => {
   const paths = (tls: unknown) =>
     found("ingress-tls", "kubernetes:route.openshift.io/v1:Route", { spec: { tls } });
