@@ -56,7 +56,7 @@ function notes({ production, level }: Omit<Control, "find">): string {
 }
 
 const PROVIDERS: readonly [RegExp, string][] = [
-  [/^(aws|aws-native|eks):/, "AWS"],
+  [/^(aws|aws-native|awsx|eks):/, "AWS"],
   [/^azure(-native)?:/, "Azure"],
   [/^gcp:/, "Google Cloud"],
   [/^docker:/, "Docker"],

@@ -1,16 +1,8 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
-import { isAbsent, isFalse, isKnown } from "../../value.ts";
-import { cloudControl, mustBeOff, mustBeOn, NOTHING_SAID, type Place, part, whole } from "./cloud.ts";
+import { isAbsent, isKnown } from "../../value.ts";
+import { cloudControl, mustBeOff, mustNotBeOff, type Place, part, whole } from "./cloud.ts";
 import { AKS, AKS_CLASSIC, GKE } from "./types.ts";
-
-function* directory(place: Place, key: string): Generator<Finding> {
-  const { value, path } = part(place, key);
-  if (isAbsent(value)) yield { path, what: NOTHING_SAID };
-  // Without it, the cluster asks an application whose secret it holds.
-  const managed = part(place, `${key}.managed`);
-  if (isFalse(managed.value)) yield { path: managed.path };
-}
 
 function* google(place: Place): Generator<Finding> {
   yield* mustBeOff(place, "enableLegacyAbac");
@@ -21,18 +13,20 @@ function* google(place: Place): Generator<Finding> {
   yield* mustBeOff(place, "masterAuth.clientCertificateConfig.issueClientCertificate");
 }
 
-function* azure(place: Place): Generator<Finding> {
-  yield* mustBeOn(place, "disableLocalAccounts");
-  yield* mustBeOn(place, "enableRBAC");
-  yield* directory(place, "aadProfile");
-}
+/**
+ * Roles are on by default. Local accounts are as well, and a directory is not asked by default, which many sites
+ * mend in another way, such as by Azure's own policies: what is left out is left alone. A directory that is not
+ * managed means that the cluster asks an application whose secret it holds.
+ */
+const AZURE = ["disableLocalAccounts", "enableRBAC", "aadProfile.managed"];
+const AZURE_CLASSIC = [
+  "localAccountDisabled",
+  "roleBasedAccessControlEnabled",
+  "azureActiveDirectoryRoleBasedAccessControl.managed",
+];
 
-/** Terraform's provider has role-based access control on where nothing is said. */
-function* azureClassic(place: Place): Generator<Finding> {
-  yield* mustBeOn(place, "localAccountDisabled");
-  const roles = part(place, "roleBasedAccessControlEnabled");
-  if (isFalse(roles.value)) yield { path: roles.path };
-  yield* directory(place, "azureActiveDirectoryRoleBasedAccessControl");
+function* azure(place: Place, keys: readonly string[]): Generator<Finding> {
+  for (const key of keys) yield* mustNotBeOff(place, key);
 }
 
 export const legacyAccess: Control = cloudControl(
@@ -45,8 +39,8 @@ export const legacyAccess: Control = cloudControl(
     source: "CIS benchmarks of AKS and GKE",
   },
   {
-    [AKS]: (props) => azure(whole(props)),
-    [AKS_CLASSIC]: (props) => azureClassic(whole(props)),
+    [AKS]: (props) => azure(whole(props), AZURE),
+    [AKS_CLASSIC]: (props) => azure(whole(props), AZURE_CLASSIC),
     [GKE]: (props) => google(whole(props)),
   },
 );

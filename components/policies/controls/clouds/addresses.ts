@@ -1,13 +1,14 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
-import { isAbsent, isFalse, isKnown } from "../../value.ts";
+import { isAbsent, isKnown } from "../../value.ts";
 import {
   cloudControl,
   forTypes,
-  get,
   items,
   mustBeOff,
   mustBeOn,
+  mustNotBeOff,
+  nodesOfEks,
   type Place,
   part,
   said,
@@ -33,13 +34,9 @@ import {
   SPOT_INSTANCE,
 } from "./types.ts";
 
-/** Where a machine names no subnet, it goes to one that AWS made with the account, which gives addresses. */
 function* ec2(place: Place): Generator<Finding> {
   yield* mustBeOff(place, "associatePublicIpAddress");
-  for (const each of items(place, "networkInterfaces")) yield* mustBeOff(each, "associatePublicIpAddress");
-  const elsewhere = ["associatePublicIpAddress", "subnetId", "networkInterfaces", "launchTemplate"];
-  const isDefault = [...elsewhere, "primaryNetworkInterface"].every((key) => isAbsent(get(place.value, key)));
-  if (isDefault) yield { path: "subnetId", what: "none is named, and default subnets give public addresses" };
+  yield* template(place);
 }
 
 function* template(place: Place): Generator<Finding> {
@@ -76,10 +73,7 @@ function* gke(place: Place): Generator<Finding> {
 }
 
 /** A pool takes what its cluster says where it says nothing. */
-function* gkePool(place: Place): Generator<Finding> {
-  const { value, path } = part(place, "networkConfig.enablePrivateNodes");
-  if (isFalse(value)) yield { path };
-}
+const gkePool = (place: Place) => mustNotBeOff(place, "networkConfig.enablePrivateNodes");
 
 export const privateNodes: Control = cloudControl(
   {
@@ -98,9 +92,10 @@ export const privateNodes: Control = cloudControl(
     ...forTypes(["aws:ec2/subnet:Subnet", "aws-native:ec2:Subnet"], (props) =>
       mustBeOff(whole(props), "mapPublicIpOnLaunch"),
     ),
-    ...forTypes([EKS_COMPONENT, ...EKS_NODES_COMPONENTS], (props) =>
-      mustBeOff(whole(props), "nodeAssociatePublicIpAddress"),
-    ),
+    *[EKS_COMPONENT](props) {
+      for (const place of nodesOfEks(props)) yield* mustBeOff(place, "nodeAssociatePublicIpAddress");
+    },
+    ...forTypes(EKS_NODES_COMPONENTS, (props) => mustBeOff(whole(props), "nodeAssociatePublicIpAddress")),
     *[AKS](props) {
       for (const each of items(whole(props), "agentPoolProfiles"))
         yield* mustBeOff(each, "enableNodePublicIP");

@@ -5,11 +5,11 @@ import type { Settings } from "../../settings.ts";
 import {
   at,
   isAbsent,
+  isFalse,
   isKnown,
   isObject,
   isOn,
   isTrue,
-  listOf,
   type Properties,
   textOf,
   UNKNOWN,
@@ -61,12 +61,21 @@ export const component =
   (props, settings) =>
     Object.keys(props).length === 0 ? [] : find(props, settings);
 
+/** Where a cluster of Pulumi's own component says what its nodes are. */
+export const nodesOfEks = (props: Properties): Place[] => [
+  whole(props),
+  part(whole(props), "nodeGroupOptions"),
+];
+
 /** The value at a dotted path. */
 export const get = (value: unknown, path: string): unknown => at(value, ...path.split("."));
 
-/** Each of a list at a dotted path, with its own path. */
-export function items({ value, path }: Place, key: string): Place[] {
-  return listOf(get(value, key)).map((each, i) => ({ path: `${join(path, key)}[${i}]`, value: each }));
+/** Each of a list at a dotted path, with its own path; what is no list is one of it, as in some providers' versions. */
+export function items(place: Place, key: string): Place[] {
+  const { value, path } = part(place, key);
+  if (!isKnown(value) || isAbsent(value)) return [];
+  if (!Array.isArray(value)) return [{ path, value }];
+  return value.map((each, i) => ({ path: `${path}[${i}]`, value: each }));
 }
 
 /** Nothing of a resource is above its properties. */
@@ -98,6 +107,12 @@ export function* mustBeOn(place: Place, key: string): Generator<Finding> {
 export function* mustBeOff(place: Place, key: string): Generator<Finding> {
   const { value, path } = part(place, key);
   if (isOn(value)) yield { path };
+}
+
+/** A switch that may not be off by name; where nothing is said, it is on or somebody else's to say. */
+export function* mustNotBeOff(place: Place, key: string): Generator<Finding> {
+  const { value, path } = part(place, key);
+  if (isFalse(value)) yield { path };
 }
 
 /** Something that has to be there. */

@@ -11,7 +11,6 @@ import {
   mustBeOn,
   mustBeOneOf,
   mustBeThere,
-  NOTHING_SAID,
   type Place,
   part,
   whole,
@@ -22,11 +21,8 @@ const source = "CIS benchmarks of EKS, AKS and GKE";
 
 /** An encryption of EKS names a key; it has but one kind of resource, secrets. */
 function* keyOfEks(place: Place, key: string, arn: string): Generator<Finding> {
-  const { value, path } = part(place, key);
-  if (!isKnown(value)) return;
-  const configurations = Array.isArray(value) ? items(place, key) : isAbsent(value) ? [] : [{ value, path }];
-  if (configurations.length === 0) return yield { path, what: NOTHING_SAID };
-  for (const each of configurations) if (isKnown(each.value)) yield* mustBeThere(each, arn);
+  yield* mustBeThere(place, key);
+  for (const each of items(place, key)) if (isKnown(each.value)) yield* mustBeThere(each, arn);
 }
 
 function* keyOfAks(place: Place): Generator<Finding> {

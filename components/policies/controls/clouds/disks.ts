@@ -1,6 +1,6 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
-import { isAbsent, isKnown } from "../../value.ts";
+import { isAbsent, isFalse, isKnown } from "../../value.ts";
 import {
   cloudControl,
   component,
@@ -9,12 +9,15 @@ import {
   isEmpty,
   items,
   mustBeOn,
+  mustBeThere,
+  mustNotBeOff,
+  nodesOfEks,
   type Place,
   part,
   said,
   whole,
 } from "./cloud.ts";
-import { mayTakeFrom, mustHaveTemplate } from "./machines.ts";
+import { mayTakeFrom } from "./machines.ts";
 import {
   AKS,
   AKS_CLASSIC,
@@ -24,9 +27,8 @@ import {
   AZURE_MACHINES_CLASSIC,
   AZURE_SCALE_SET,
   AZURE_SCALE_SETS_CLASSIC,
-  EKS_NODES,
+  EKS_COMPONENT,
   EKS_NODES_COMPONENTS,
-  EKS_NODES_NATIVE,
   INSTANCE,
   INSTANCE_NATIVE,
   LAUNCH_CONFIGURATION,
@@ -43,17 +45,45 @@ function* machine(place: Place): Generator<Finding> {
 
 /** A mapping may be to no disk, or to one of the host's own, which has a key of its own. */
 function* mappings(place: Place): Generator<Finding> {
-  const { value, path } = part(place, "blockDeviceMappings");
-  if (!isKnown(value) || mayTakeFrom(place, "blockDeviceMappings")) return;
-  if (isEmpty(value)) return yield { path, what: "nothing is said, not even of the first disk" };
   for (const each of items(place, "blockDeviceMappings")) {
     const isDisk = ["noDevice", "virtualName"].every((key) => isAbsent(get(each.value, key)));
     if (isDisk) yield* mustBeOn(each, "ebs.encrypted");
   }
 }
 
-const classicPool = (place: Place) =>
-  mustBeOn(place, said(place, "hostEncryptionEnabled", "enableHostEncryption"));
+/** A machine that says nothing of its disks has its image's; a template may say a part of a machine alone. */
+function* nativeMachine(place: Place): Generator<Finding> {
+  if (!mayTakeFrom(place, "blockDeviceMappings")) yield* mustBeThere(place, "blockDeviceMappings");
+  yield* mappings(place);
+}
+
+/** The host encrypts all, or the disks have a key of the site's own; a switch that is off says neither. */
+function* azure(place: Place, key: string, ...keysOfDisks: readonly unknown[]): Generator<Finding> {
+  const hasKey = keysOfDisks.some((each) => !isKnown(each) || !isEmpty(each));
+  if (!hasKey || isFalse(get(place.value, key))) yield* mustBeOn(place, key);
+}
+
+const nativeDisk = "storageProfile.osDisk.managedDisk.diskEncryptionSet";
+const nativeConfidential = "storageProfile.osDisk.managedDisk.securityProfile.securityEncryptionType";
+
+const nativeVirtual = (place: Place) =>
+  azure(
+    place,
+    "securityProfile.encryptionAtHost",
+    get(place.value, nativeDisk),
+    get(place.value, nativeConfidential),
+  );
+
+const classicVirtual = (place: Place) =>
+  azure(
+    place,
+    "encryptionAtHostEnabled",
+    get(place.value, "osDisk.diskEncryptionSetId"),
+    get(place.value, "osDisk.securityEncryptionType"),
+  );
+
+const classicPool = (place: Place, keyOfCluster?: unknown) =>
+  azure(place, said(place, "hostEncryptionEnabled", "enableHostEncryption"), keyOfCluster);
 
 /**
  * Azure and Google encrypt every disk. Azure leaves out the temporary ones and caches, unless the host
@@ -64,7 +94,8 @@ export const diskEncryption: Control = cloudControl(
     id: "disk-encryption",
     practice: "secrets",
     title: "Disks are encrypted",
-    remedy: "set `encrypted` for each disk (AWS), and encryption at the host (Azure)",
+    remedy:
+      "set `encrypted` for each disk (AWS), and encryption at the host or a disk encryption set (Azure)",
   },
   {
     "aws:ebs/volume:Volume": (props) => mustBeOn(whole(props), "encrypted"),
@@ -72,27 +103,32 @@ export const diskEncryption: Control = cloudControl(
     "aws:efs/fileSystem:FileSystem": (props) => mustBeOn(whole(props), "encrypted"),
     "aws-native:efs:FileSystem": (props) => mustBeOn(whole(props), "encrypted"),
     ...forTypes([INSTANCE, SPOT_INSTANCE, LAUNCH_CONFIGURATION], (props) => machine(whole(props))),
-    ...forTypes([INSTANCE_NATIVE, LAUNCH_TEMPLATE], (props) => mappings(whole(props))),
+    [INSTANCE_NATIVE]: (props) => nativeMachine(whole(props)),
+    [LAUNCH_TEMPLATE]: (props) => mappings(whole(props)),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => mappings(part(whole(props), "launchTemplateData")),
-    ...forTypes([EKS_NODES, EKS_NODES_NATIVE], (props) =>
-      mustHaveTemplate(whole(props), "none is named, and the one that EKS makes does not encrypt"),
-    ),
+    *[EKS_COMPONENT](props) {
+      for (const place of nodesOfEks(props)) yield* mustNotBeOff(place, "nodeRootVolumeEncrypted");
+    },
     ...forTypes(
       EKS_NODES_COMPONENTS,
       component((props) => mustBeOn(whole(props), "nodeRootVolumeEncrypted")),
     ),
-    [AZURE_MACHINE]: (props) => mustBeOn(whole(props), "securityProfile.encryptionAtHost"),
-    [AZURE_SCALE_SET]: (props) =>
-      mustBeOn(whole(props), "virtualMachineProfile.securityProfile.encryptionAtHost"),
+    "aws:ebs/encryptionByDefault:EncryptionByDefault": (props) => mustNotBeOff(whole(props), "enabled"),
+    [AZURE_MACHINE]: (props) => nativeVirtual(whole(props)),
+    [AZURE_SCALE_SET]: (props) => nativeVirtual(part(whole(props), "virtualMachineProfile")),
     ...forTypes([...AZURE_MACHINES_CLASSIC, ...AZURE_SCALE_SETS_CLASSIC], (props) =>
-      mustBeOn(whole(props), "encryptionAtHostEnabled"),
+      classicVirtual(whole(props)),
     ),
+    "azure-native:compute:Disk": (props) =>
+      mustNotBeOff(whole(props), "encryptionSettingsCollection.enabled"),
+    "azure:compute/managedDisk:ManagedDisk": (props) =>
+      mustNotBeOff(whole(props), "encryptionSettings.enabled"),
     *[AKS](props) {
       for (const each of items(whole(props), "agentPoolProfiles"))
-        yield* mustBeOn(each, "enableEncryptionAtHost");
+        yield* azure(each, "enableEncryptionAtHost", props.diskEncryptionSetID);
     },
-    [AKS_POOL]: (props) => mustBeOn(whole(props), "enableEncryptionAtHost"),
-    [AKS_CLASSIC]: (props) => classicPool(part(whole(props), "defaultNodePool")),
+    [AKS_POOL]: (props) => azure(whole(props), "enableEncryptionAtHost"),
+    [AKS_CLASSIC]: (props) => classicPool(part(whole(props), "defaultNodePool"), props.diskEncryptionSetId),
     [AKS_POOL_CLASSIC]: (props) => classicPool(whole(props)),
   },
 );

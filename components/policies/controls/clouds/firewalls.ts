@@ -1,10 +1,10 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
-import { isAbsent, isKnown, isTrue, listOf, numberOf, textOf } from "../../value.ts";
+import { isAbsent, isKnown, isTrue, numberOf, textOf } from "../../value.ts";
 import { cloudControl, forTypes, get, isEmpty, items, type Place, part, whole } from "./cloud.ts";
 import { EVERY, namesOf, type Ports, portsOf, protocolOf } from "./ports.ts";
 import { worldIn } from "./ranges.ts";
-import { EKS_NODES, EKS_NODES_NATIVE } from "./types.ts";
+import { EKS_MANAGED_NODES, EKS_NODES, EKS_NODES_NATIVE } from "./types.ts";
 
 /** Where a rule lets the world in to what it must not reach. */
 function* open(sources: readonly Place[], list: string, names: readonly string[]): Generator<Finding> {
@@ -44,6 +44,20 @@ function* securityGroupRule(place: Place): Generator<Finding> {
   if (isKnown(type) && type !== "egress") yield* aws(place, BLOCK);
 }
 
+/**
+ * A list of a subnet lets answers in by their ports, for it does not know which packets are such: a wide rule of
+ * ports from 1024 is one for answers.
+ */
+function* networkAcl(place: Place, action: string, isOut: unknown): Generator<Finding> {
+  if (!isKnown(isOut) || isTrue(isOut) || !isWord(get(place.value, action), "allow")) return;
+  const protocol = protocolOf(get(place.value, "protocol"));
+  const ports = protocol === "all" ? EVERY : awsPorts(place.value);
+  if (ports !== undefined && ports.from >= 1024 && ports.to - ports.from > 1000) return;
+  const names = namesOf(protocol, [ports]);
+  for (const key of ["cidrBlock", "ipv6CidrBlock"])
+    yield* open([part(place, key)], part(place, key).path, names);
+}
+
 /** With a key and no group that may use it, EKS opens SSH to the Internet. */
 function* remoteAccess(place: Place, key: string, groups: string): Generator<Finding> {
   const { value, path } = part(place, `remoteAccess.${groups}`);
@@ -58,8 +72,9 @@ const isWord = (value: unknown, word: string): boolean =>
 function* azure(place: Place): Generator<Finding> {
   const { value } = place;
   if (!isWord(get(value, "access"), "allow") || !isWord(get(value, "direction"), "inbound")) return;
-  const [one, several] = [get(value, "destinationPortRange"), get(value, "destinationPortRanges")];
-  const ports = isEmpty(one) && isKnown(several) && isEmpty(several) ? ["*"] : [one, ...listOf(several)];
+  const said = ["destinationPortRange", "destinationPortRanges"].map((key) => get(value, key));
+  const isEvery = said.every((each) => isKnown(each) && isEmpty(each));
+  const ports = isEvery ? ["*"] : said.flat().flatMap((each) => textOf(each)?.split(",") ?? [each]);
   const names = namesOf(protocolOf(get(value, "protocol")), ports.map(portsOf));
   yield* open([part(place, "sourceAddressPrefix")], part(place, "sourceAddressPrefix").path, names);
   const prefixes = part(place, "sourceAddressPrefixes");
@@ -71,11 +86,11 @@ function* azureGroup(props: unknown): Generator<Finding> {
 }
 
 /** What a rule of Google's allows: protocols, each with ports or with all of them. */
-const googleNames = (allowed: readonly unknown[], protocol: string): string[] => [
+const googleNames = (allowed: readonly Place[], protocol: string): string[] => [
   ...new Set(
-    allowed.flatMap((each) => {
+    allowed.flatMap(({ value: each }) => {
       const ports = get(each, "ports");
-      const known = isKnown(ports) && isEmpty(ports) ? ["*"] : listOf(ports);
+      const known = isKnown(ports) && isEmpty(ports) ? ["*"] : [ports].flat();
       return namesOf(protocolOf(get(each, protocol)), known.map(portsOf));
     }),
   ),
@@ -85,7 +100,7 @@ function* google(place: Place): Generator<Finding> {
   const { value } = place;
   const disabled = get(value, "disabled");
   if (!isWord(get(value, "direction"), "ingress") || !isKnown(disabled) || isTrue(disabled)) return;
-  const names = googleNames(listOf(get(value, "allows")), "protocol");
+  const names = googleNames(items(place, "allows"), "protocol");
   yield* open(items(place, "sourceRanges"), "sourceRanges", names);
   const sources = ["sourceRanges", "sourceTags", "sourceServiceAccounts"].map((key) => get(value, key));
   if (names.length > 0 && sources.every((source) => isKnown(source) && isEmpty(source)))
@@ -97,7 +112,7 @@ function* googlePolicy(place: Place): Generator<Finding> {
   const disabled = get(value, "disabled");
   const isIn = isWord(get(value, "direction"), "ingress") && isWord(get(value, "action"), "allow");
   if (!isIn || !isKnown(disabled) || isTrue(disabled)) return;
-  const names = googleNames(listOf(get(value, "match.layer4Configs")), "ipProtocol");
+  const names = googleNames(items(place, "match.layer4Configs"), "ipProtocol");
   yield* open(items(place, "match.srcIpRanges"), "match.srcIpRanges", names);
 }
 
@@ -119,11 +134,21 @@ export const openToWorld: Control = cloudControl(
       ["aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"],
       (props) => eachOf(props, "ingress", BLOCK),
     ),
+    ...forTypes(
+      ["aws:ec2/networkAcl:NetworkAcl", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl"],
+      function* (props) {
+        for (const rule of items(whole(props), "ingress")) yield* networkAcl(rule, "action", false);
+      },
+    ),
+    "aws:ec2/networkAclRule:NetworkAclRule": (props) =>
+      networkAcl(whole(props), "ruleAction", props.egress ?? false),
     "aws:ec2/securityGroupRule:SecurityGroupRule": (props) => securityGroupRule(whole(props)),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": (props) => aws(whole(props), RULE),
     "aws-native:ec2:SecurityGroup": (props) => eachOf(props, "securityGroupIngress", NATIVE),
     "aws-native:ec2:SecurityGroupIngress": (props) => aws(whole(props), NATIVE),
-    [EKS_NODES]: (props) => remoteAccess(whole(props), "ec2SshKey", "sourceSecurityGroupIds"),
+    ...forTypes([EKS_NODES, EKS_MANAGED_NODES], (props) =>
+      remoteAccess(whole(props), "ec2SshKey", "sourceSecurityGroupIds"),
+    ),
     [EKS_NODES_NATIVE]: (props) => remoteAccess(whole(props), "ec2SshKey", "sourceSecurityGroups"),
     ...forTypes(
       [

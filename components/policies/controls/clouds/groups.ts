@@ -4,11 +4,11 @@ import type { Settings } from "../../settings.ts";
 import { isAbsent, isKnown, isTrue, listOf, numberOf } from "../../value.ts";
 import {
   cloudControl,
-  component,
   forTypes,
   get,
   items,
   mayBeOn,
+  nodesOfEks,
   type Place,
   part,
   said,
@@ -22,6 +22,7 @@ import {
   AZURE_SCALE_SET,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
+  EKS_MANAGED_NODES,
   EKS_NODES,
   EKS_NODES_COMPONENTS,
   EKS_NODES_NATIVE,
@@ -110,13 +111,19 @@ export const groupMaximum: Control = cloudControl(
       (props, settings) => maximum(whole(props), "maxSize", settings),
     ),
     ...forTypes([EKS_NODES], (props, settings) => maximum(whole(props), "scalingConfig.maxSize", settings)),
-    ...forTypes([EKS_NODES_NATIVE], (props, settings) =>
+    ...forTypes([EKS_NODES_NATIVE, EKS_MANAGED_NODES], (props, settings) =>
       atMost(whole(props), "scalingConfig.maxSize", settings),
     ),
-    ...forTypes(
-      [EKS_COMPONENT, ...EKS_NODES_COMPONENTS],
-      component((props, settings) => atMost(whole(props), "maxSize", settings)),
-    ),
+    *[EKS_COMPONENT](props, settings) {
+      for (const place of nodesOfEks(props)) yield* atMost(place, "maxSize", settings);
+    },
+    ...forTypes(EKS_NODES_COMPONENTS, (props, settings) => atMost(whole(props), "maxSize", settings)),
+    "aws:ec2/fleet:Fleet": (props, settings) =>
+      atMost(whole(props), "targetCapacitySpecification.totalTargetCapacity", settings),
+    "aws-native:ec2:Ec2Fleet": (props, settings) =>
+      atMost(whole(props), "targetCapacitySpecification.totalTargetCapacity", settings),
+    "aws:ec2/spotFleetRequest:SpotFleetRequest": (props, settings) =>
+      atMost(whole(props), "targetCapacity", settings),
     *[AKS](props, settings) {
       for (const pool of items(whole(props), "agentPoolProfiles")) yield* nativePool(pool, settings);
     },

@@ -3,19 +3,19 @@ import type { Finding } from "../../resource.ts";
 import { at, isAbsent, isKnown, isObject, isTrue, numberOf } from "../../value.ts";
 import {
   cloudControl,
-  component,
   forTypes,
   get,
   items,
   mayBeOn,
   mustBeOneOf,
+  mustNotBeOff,
   type Place,
   part,
   whole,
 } from "./cloud.ts";
 import {
-  EKS_NODES,
-  EKS_NODES_NATIVE,
+  EKS_MANAGED_NODES,
+  EKS_NODES_COMPONENTS,
   GKE,
   GKE_POOL,
   INSTANCE,
@@ -38,12 +38,6 @@ function* metadataOfEc2(place: Place): Generator<Finding> {
     yield* mustBeOneOf(place, "metadataOptions.httpTokens", ["required"]);
   const hops = part(place, "metadataOptions.httpPutResponseHopLimit");
   if ((numberOf(hops.value) ?? 1) > 1) yield { path: hops.path, what: "containers reach it" };
-}
-
-/** EKS makes a template of its own: two hops, and a disk as the account has it. */
-export function* mustHaveTemplate(place: Place, what: string): Generator<Finding> {
-  const { value, path } = part(place, "launchTemplate");
-  if (isAbsent(value)) yield { path, what };
 }
 
 /** What each machine of GKE is made of, of a cluster or of a pool. Autopilot's are Google's to make. */
@@ -82,10 +76,11 @@ export const nodeMetadata: Control = cloudControl(
       metadataOfEc2(whole(props)),
     ),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => metadataOfEc2(part(whole(props), "launchTemplateData")),
-    ...forTypes([EKS_NODES, EKS_NODES_NATIVE], (props) =>
-      mustHaveTemplate(whole(props), "none is named, and the one that EKS makes lets containers reach it"),
+    // What these leave out, the resources that they make say.
+    ...forTypes(EKS_NODES_COMPONENTS, (props) =>
+      isAbsent(props.metadataOptions) ? [] : metadataOfEc2(whole(props)),
     ),
-    "eks:index:NodeGroupV2": component((props) => metadataOfEc2(whole(props))),
+    [EKS_MANAGED_NODES]: (props) => mustNotBeOff(whole(props), "enableIMDSv2"),
     *[GKE](props) {
       for (const node of nodesOfGke(whole(props))) yield* metadataOfGke(node);
     },

@@ -9,8 +9,11 @@ interface Range {
   to: bigint;
 }
 
-/** Words for everywhere, and how providers write the address that stands for it. */
-const EVERYWHERE = /^(?:\*|any|all|internet|0\.0\.0\.0|::)$/i;
+/**
+ * Words for everywhere, and how providers write the address that stands for it. Whoever rents a machine of Azure is
+ * in AzureCloud.
+ */
+const EVERYWHERE = /^(?:\*|any|all|internet|azurecloud(?:\.\w+)?|0\.0\.0\.0|::|.*\/0+)$/i;
 
 /**
  * Ranges that may be a site's own: /8 of IPv4, /16 of IPv6. What is wider is as good as the world, for nobody

@@ -10,6 +10,7 @@ import {
   mustBeOff,
   mustBeOn,
   mustBeOneOf,
+  mustNotBeOff,
   type Place,
   part,
   whole,
@@ -17,6 +18,7 @@ import {
 
 const ECR = "aws:ecr/repository:Repository";
 const ECR_NATIVE = "aws-native:ecr:Repository";
+const ECR_COMPONENT = "awsx:ecr:Repository";
 const ACR = "azure-native:containerregistry:Registry";
 const ACR_CLASSIC = "azure:containerservice/registry:Registry";
 const GAR = "gcp:artifactregistry/repository:Repository";
@@ -27,20 +29,39 @@ function* scanned(place: Place): Generator<Finding> {
   if (value === "DISABLED") yield { path };
 }
 
-/** Azure scans by a plan of the subscription, which no registry says. */
+/** A plan of the subscription by which Azure scans its registries. */
+function* plan(place: Place, name: string, tier: string): Generator<Finding> {
+  const { value, path } = part(place, tier);
+  if (
+    /^container(?:s|registry)$/i.test(textOf(get(place.value, name)) ?? "") &&
+    textOf(value)?.toLowerCase() === "free"
+  )
+    yield { path };
+}
+
+/** Azure scans by a plan of the subscription; a registry only says whether it keeps back what was not scanned yet. */
 const registryScan = cloudControl(
   {
     id: "registry-scan",
     practice: "scanned-images",
     title: "Registries scan the images they are given",
-    remedy: "set imageScanningConfiguration.scanOnPush (ECR), and leave scanning on (Artifact Registry)",
+    remedy:
+      "set imageScanningConfiguration.scanOnPush (ECR), leave scanning on (Artifact Registry), and keep Defender's plan for containers (Azure)",
     source: "CIS benchmarks of EKS and GKE",
   },
   {
-    ...forTypes([ECR, ECR_NATIVE], (props) =>
+    ...forTypes([ECR, ECR_NATIVE, ECR_COMPONENT], (props) =>
       mustBeOn(whole(props), "imageScanningConfiguration.scanOnPush"),
     ),
     [GAR]: (props) => scanned(whole(props)),
+    *[ACR](props) {
+      const { value, path } = part(whole(props), "policies.quarantinePolicy.status");
+      if (textOf(value)?.toLowerCase() === "disabled") yield { path };
+    },
+    [ACR_CLASSIC]: (props) => mustNotBeOff(whole(props), "quarantinePolicyEnabled"),
+    "azure-native:security:Pricing": (props) => plan(whole(props), "pricingName", "pricingTier"),
+    "azure:securitycenter/subscriptionPricing:SubscriptionPricing": (props) =>
+      plan(whole(props), "resourceType", "tier"),
   },
 );
 
@@ -60,7 +81,9 @@ const registryImmutable = cloudControl(
     remedy: "set imageTagMutability to IMMUTABLE (ECR), dockerConfig.immutableTags (Artifact Registry)",
   },
   {
-    ...forTypes([ECR, ECR_NATIVE], (props) => mustBeOneOf(whole(props), "imageTagMutability", ["IMMUTABLE"])),
+    ...forTypes([ECR, ECR_NATIVE, ECR_COMPONENT], (props) =>
+      mustBeOneOf(whole(props), "imageTagMutability", ["IMMUTABLE"]),
+    ),
     [GAR]: (props) => immutable(whole(props)),
   },
 );

@@ -5,6 +5,7 @@ export const EKS_COMPONENT = "eks:index:Cluster";
 export const EKS_NODES = "aws:eks/nodeGroup:NodeGroup";
 export const EKS_NODES_NATIVE = "aws-native:eks:Nodegroup";
 export const EKS_NODES_COMPONENTS = ["eks:index:NodeGroup", "eks:index:NodeGroupV2"] as const;
+export const EKS_MANAGED_NODES = "eks:index:ManagedNodeGroup";
 
 export const AKS = "azure-native:containerservice:ManagedCluster";
 export const AKS_POOL = "azure-native:containerservice:AgentPool";

@@ -1,15 +1,16 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import { isObject, textOf } from "../../value.ts";
-import { isCredential } from "../secrets.ts";
-import { cloudControl, forTypes, items, type Place, part, whole } from "./cloud.ts";
-import { holdsCredential, isElsewhere } from "./credentials.ts";
+import { cloudControl, forTypes, items, nodesOfEks, type Place, part, whole } from "./cloud.ts";
+import { holdsCredential } from "./credentials.ts";
+import { isSecretVariable } from "./functions.ts";
 import {
   AZURE_MACHINE,
   AZURE_MACHINES_CLASSIC,
   AZURE_SCALE_SET,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
+  EKS_MANAGED_NODES,
   EKS_NODES_COMPONENTS,
   GKE,
   GKE_POOL,
@@ -32,8 +33,13 @@ function* texts(place: Place, ...keys: readonly string[]): Generator<Finding> {
   }
 }
 
-const isSecret = (key: string, text: string): boolean =>
-  (isCredential(key, text) && !isElsewhere(text)) || holdsCredential(text);
+const OF_EKS = [
+  "userData",
+  "nodeUserData",
+  "nodeUserDataOverride",
+  "bootstrapExtraArgs",
+  "kubeletExtraArgs",
+] as const;
 
 const isPlain = (key: string): boolean => /^[A-Za-z_]\w*$/.test(key);
 
@@ -45,7 +51,7 @@ function* metadata(place: Place): Generator<Finding> {
     const text = textOf(each);
     if (text === undefined || text === "") continue;
     const own = isPlain(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
-    if (isSecret(key, text)) yield { path: own, what: WHAT };
+    if (isSecretVariable(key, text)) yield { path: own, what: WHAT };
   }
 }
 
@@ -57,19 +63,29 @@ export const secretInUserData: Control = cloudControl(
     remedy: "let the machine fetch it from the cloud's secret store, by a role of its own",
   },
   {
-    ...forTypes([INSTANCE, INSTANCE_NATIVE, SPOT_INSTANCE, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION], (props) =>
-      texts(whole(props), "userData", "userDataBase64"),
+    ...forTypes(
+      [
+        INSTANCE,
+        INSTANCE_NATIVE,
+        SPOT_INSTANCE,
+        LAUNCH_TEMPLATE,
+        LAUNCH_CONFIGURATION,
+        "aws:lightsail/instance:Instance",
+      ],
+      (props) => texts(whole(props), "userData", "userDataBase64"),
     ),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => texts(part(whole(props), "launchTemplateData"), "userData"),
-    ...forTypes([EKS_COMPONENT, ...EKS_NODES_COMPONENTS], (props) =>
-      texts(whole(props), "nodeUserData", "nodeUserDataOverride", "bootstrapExtraArgs", "kubeletExtraArgs"),
-    ),
+    *[EKS_COMPONENT](props) {
+      for (const place of nodesOfEks(props)) yield* texts(place, ...OF_EKS);
+    },
+    ...forTypes([EKS_MANAGED_NODES, ...EKS_NODES_COMPONENTS], (props) => texts(whole(props), ...OF_EKS)),
     [AZURE_MACHINE]: (props) => texts(whole(props), "osProfile.customData", "userData"),
     [AZURE_SCALE_SET]: (props) =>
       texts(part(whole(props), "virtualMachineProfile"), "osProfile.customData", "userData"),
     ...forTypes([...AZURE_MACHINES_CLASSIC, ...AZURE_SCALE_SETS_CLASSIC], (props) =>
       texts(whole(props), "customData", "userData"),
     ),
+    "azure:compute/virtualMachine:VirtualMachine": (props) => texts(whole(props), "osProfile.customData"),
     *[GKE](props) {
       yield* metadata(part(whole(props), "nodeConfig"));
       for (const pool of items(whole(props), "nodePools")) yield* metadata(part(pool, "nodeConfig"));
@@ -81,8 +97,7 @@ export const secretInUserData: Control = cloudControl(
     }),
     *"gcp:compute/projectMetadataItem:ProjectMetadataItem"(props) {
       const [key, value] = [textOf(props.key) ?? "", textOf(props.value) ?? ""];
-      if (value !== "" && (isCredential(key, value) || holdsCredential(value)))
-        yield { path: "value", what: WHAT };
+      if (isSecretVariable(key, value)) yield { path: "value", what: WHAT };
     },
   },
 );

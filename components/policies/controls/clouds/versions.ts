@@ -1,13 +1,16 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import type { Settings } from "../../settings.ts";
-import { isFalse, textOf } from "../../value.ts";
+import { textOf } from "../../value.ts";
 import {
   cloudControl,
   component,
   forTypes,
   items,
+  mayBeOn,
   mustBeOneOf,
+  mustBeThere,
+  mustNotBeOff,
   type Place,
   part,
   said,
@@ -27,11 +30,11 @@ import {
   GKE_POOL,
 } from "./types.ts";
 
-/** Words for a channel that upgrades nothing. */
+/** Words for a channel that upgrades nothing, or only what the machine itself does. */
 const NO_CHANNEL = ["none", "unmanaged", "unspecified"];
 
 /** A channel that is on where nothing is said. */
-function* mustNotBeOff(place: Place, key: string): Generator<Finding> {
+function* mustHaveChannel(place: Place, key: string): Generator<Finding> {
   const { value, path } = part(place, key);
   const text = textOf(value);
   if (text !== undefined && NO_CHANNEL.includes(text.toLowerCase())) yield { path };
@@ -42,17 +45,15 @@ const CHANNELS = ["patch", "stable", "rapid", "node-image"];
 /** The machines' own channel is on where nothing is said, as of the API of 2023-06-01. */
 function* aks(place: Place, channel: string, machines: string): Generator<Finding> {
   yield* mustBeOneOf(place, channel, CHANNELS);
-  yield* mustNotBeOff(place, machines);
+  yield* mustHaveChannel(place, machines);
 }
 
-function* pool(place: Place): Generator<Finding> {
-  const { value, path } = part(place, "management.autoUpgrade");
-  if (isFalse(value)) yield { path };
-}
+const pool = (place: Place) => mustNotBeOff(place, "management.autoUpgrade");
 
 /**
- * EKS has no channel, but upgrades a cluster by itself when its version's standard support ends, unless the
- * extended one is paid for, which is the default. GKE takes every cluster into a channel unless told not to.
+ * EKS has no channel. It upgrades a cluster by itself when its version's support ends, which is the extended one
+ * unless the standard one is asked for: so saying nothing leaves no cluster behind, and who asks for the extended
+ * one means to stay.
  */
 const clusterUpgrades = cloudControl(
   {
@@ -60,12 +61,12 @@ const clusterUpgrades = cloudControl(
     practice: "minimal-host",
     title: "Clusters are upgraded before their version runs out",
     remedy:
-      "name a release channel (GKE, AKS), let nodes upgrade themselves, and set upgradePolicy.supportType to STANDARD (EKS)",
+      "name a release channel (GKE, AKS), let nodes upgrade themselves, and leave upgradePolicy.supportType at STANDARD (EKS)",
     source: "CIS benchmark of GKE",
   },
   {
-    ...forTypes([EKS, EKS_NATIVE], (props) =>
-      mustBeOneOf(whole(props), "upgradePolicy.supportType", ["STANDARD"]),
+    ...forTypes([EKS, EKS_NATIVE, EKS_COMPONENT], (props) =>
+      mustBeOneOf(whole(props), "upgradePolicy.supportType", ["STANDARD"], "STANDARD"),
     ),
     [AKS]: (props) =>
       aks(whole(props), "autoUpgradeProfile.upgradeChannel", "autoUpgradeProfile.nodeOSUpgradeChannel"),
@@ -75,7 +76,9 @@ const clusterUpgrades = cloudControl(
       return aks(place, channel, said(place, "nodeOsUpgradeChannel", "nodeOsChannelUpgrade"));
     },
     *[GKE](props) {
-      yield* mustNotBeOff(whole(props), "releaseChannel.channel");
+      // Autopilot is in a channel always.
+      if (!mayBeOn(props.enableAutopilot)) yield* mustBeThere(whole(props), "releaseChannel.channel");
+      yield* mustHaveChannel(whole(props), "releaseChannel.channel");
       for (const each of items(whole(props), "nodePools")) yield* pool(each);
     },
     [GKE_POOL]: (props) => pool(whole(props)),
