@@ -2,46 +2,114 @@
 import type { Control } from "../control.ts";
 import { podsOf } from "../pods.ts";
 import type { Finding, Resource } from "../resource.ts";
-import { disablesVerification, runsWhatItFetches } from "../shell.ts";
-import { at, isAbsent, isKnown, isObject, listOf, numberOf, textOf } from "../value.ts";
-import { CREDENTIAL, isCredential } from "./secrets.ts";
+import { disablesVerification, handsCredential, runsWhatItFetches } from "../shell.ts";
+import {
+  at,
+  isAbsent,
+  isKnown,
+  isObject,
+  listOf,
+  numberOf,
+  objectOf,
+  type Properties,
+  textOf,
+} from "../value.ts";
+import { holdsCredential } from "./clouds/credentials.ts";
+import { isSecretVariable } from "./clouds/functions.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;
 const REMOTE = /^command:remote:/;
 const OWN = /^spillway:/;
+const HOST_STATE = "spillway:ssh:HostState";
 
 const COMMANDS = ["command:remote:Command", "command:local:Command"];
 const EVENTS = ["create", "update", "delete", "command"];
 
+interface Script {
+  path: string;
+  text: string;
+}
+
 /** Shell text of a resource, with where it stands. */
-function* scripts(resource: Resource): Generator<{ path: string; text: string }> {
-  if (COMMAND.test(resource.type)) {
-    for (const key of EVENTS) {
-      const text = textOf(resource.props[key]);
-      if (text !== undefined) yield { path: key, text };
-    }
-    for (const [i, each] of listOf(resource.props.interpreter).entries()) {
-      if (typeof each === "string") yield { path: `interpreter[${i}]`, text: each };
-    }
+function* scripts(resource: Resource): Generator<Script> {
+  const { type, props } = resource;
+  if (COMMAND.test(type)) {
+    for (const key of EVENTS) yield* script(key, props[key]);
+    for (const [i, each] of listOf(props.interpreter).entries()) yield* script(`interpreter[${i}]`, each);
   }
   for (const { containers } of podsOf(resource)) {
-    for (const { path, props } of containers) {
-      for (const key of ["command", "args"]) {
-        const words = listOf(props[key]).filter((word) => typeof word === "string");
-        if (words.length > 0) yield { path: `${path}.${key}`, text: words.join(" ") };
+    for (const container of containers)
+      for (const key of ["command", "args"]) yield* script(`${container.path}.${key}`, container.props[key]);
+  }
+  for (const path of DOCKER[type] ?? []) yield* script(path, at(props, ...path.split(".")));
+  if (type === HOST_STATE) yield* contents(props);
+}
+
+/** Where Docker's resources have commands. */
+const DOCKER: Readonly<Record<string, readonly string[]>> = {
+  "docker:index/container:Container": ["command", "entrypoints", "healthcheck.tests"],
+  "docker:index/service:Service": ["taskSpec.containerSpec.commands", "taskSpec.containerSpec.args"],
+  "docker-build:index:Image": ["dockerfile.inline"],
+};
+
+/** A text, or words that are one together. */
+function* script(path: string, value: unknown): Generator<Script> {
+  const words = [value].flat().filter((word) => typeof word === "string");
+  if (words.length > 0) yield { path, text: words.join(" ") };
+}
+
+/** Files and units that are put on a host. */
+function* contents({ files, units }: Properties): Generator<Script> {
+  for (const [kind, each] of Object.entries({ files, units })) {
+    for (const [name, value] of Object.entries(objectOf(each))) {
+      for (const key of ["content", "dropIn"])
+        yield* script(`${kind}[${JSON.stringify(name)}].${key}`, at(value, key));
+    }
+  }
+}
+
+/** Variables of a command or a container, as `NAME=value`. */
+function* variables(resource: Resource): Generator<Script> {
+  const { type, props } = resource;
+  if (COMMAND.test(type)) yield* named("environment", props.environment);
+  if (type === "docker:index/container:Container") {
+    for (const [i, each] of listOf(props.envs).entries()) yield* script(`envs[${i}]`, each);
+  }
+  if (type === "docker:index/service:Service")
+    yield* named("taskSpec.containerSpec.env", at(props, "taskSpec", "containerSpec", "env"));
+  for (const { containers } of podsOf(resource)) {
+    for (const container of containers) {
+      for (const [i, each] of listOf(container.props.env).entries()) {
+        const [name, value] = [textOf(at(each, "name")), textOf(at(each, "value"))];
+        yield* script(`${container.path}.env[${i}].value`, value && `${name}=${value}`);
       }
     }
   }
 }
 
+function* named(path: string, values: unknown): Generator<Script> {
+  for (const [name, value] of Object.entries(objectOf(values)))
+    if (typeof value === "string") yield { path: `${path}.${name}`, text: `${name}=${value}` };
+}
+
+/** Switches of providers, and of what Docker pushes, that are no command. */
+function* switches({ type, props }: Resource): Generator<Script> {
+  if (type === "pulumi:providers:docker") {
+    const options = textOf(props.sshOpts);
+    yield* script("sshOpts", options === undefined ? props.sshOpts : options.replace(/[[\]",]+/g, " "));
+  }
+  if (type === "pulumi:providers:kubernetes") yield* script("kubeconfig", props.kubeconfig);
+}
+
 const scriptControl = (
   about: Omit<Control, "find" | "types">,
   isBad: (text: string) => boolean,
+  more: (resource: Resource) => Iterable<Script> = () => [],
 ): Control => ({
   ...about,
-  types: [...COMMANDS, "containers of all kinds"],
+  types: [...COMMANDS, "containers of all kinds", HOST_STATE],
   *find(resource) {
-    for (const { path, text } of scripts(resource)) if (isBad(text)) yield { path };
+    for (const { path, text } of [...scripts(resource), ...more(resource)]) if (isBad(text)) yield { path };
   },
 });
 
@@ -63,6 +131,10 @@ const disabledVerification = scriptControl(
     remedy: "give the certificate authority, host key or signing key that is to be trusted",
   },
   disablesVerification,
+  function* (resource) {
+    yield* variables(resource);
+    yield* switches(resource);
+  },
 );
 
 const secretInCommand: Control = {
@@ -75,19 +147,12 @@ const secretInCommand: Control = {
     if (!COMMAND.test(type)) return;
     for (const key of EVENTS) {
       const text = textOf(props[key]);
-      if (text !== undefined && (CREDENTIAL.test(text) || ASSIGNED.test(text))) yield { path: key };
+      if (text !== undefined && (holdsCredential(text) || handsCredential(text))) yield { path: key };
     }
-    const environment = isObject(props.environment) ? props.environment : {};
-    for (const [name, value] of Object.entries(environment)) {
-      if (typeof value !== "string" || value === "") continue;
-      if (isCredential(name, value) || CREDENTIAL.test(value)) yield { path: `environment.${name}` };
-    }
+    for (const [name, value] of Object.entries(objectOf(props.environment)))
+      if (isSecretVariable(name, textOf(value) ?? "")) yield { path: `environment.${name}` };
   },
 };
-
-/** `PASSWORD=...`, `--password ...` with a literal value: not a variable, a file or a command's output. */
-const ASSIGNED =
-  /(?:^|[\s;&|"'(-])(?:\w*_)?(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key)(?:=|\s+)(?:"|')?(?![\s$"'`<({|/@.-]|file\b|env\b|stdin\b)[^\s"'$`;&|]{6,}/i;
 
 const hostKey: Control = {
   id: "host-key",
@@ -110,20 +175,39 @@ function* unpinned(connection: unknown, path: string): Generator<Finding> {
   for (const way of ["proxy", "bastion"]) yield* unpinned(connection[way], `${path}.${way}`);
 }
 
+/** Numbers of a connection, with the lowest that has an end. */
+const LIMITS: readonly [key: string, lowest: number][] = [
+  ["dialErrorLimit", 0],
+  ["perDialTimeout", 1],
+  ["dialTimeout", 1],
+  ["stepTimeout", 1],
+];
+
+function* endless(connection: unknown, path: string, isBounded: boolean): Generator<Finding> {
+  for (const [key, lowest] of LIMITS) {
+    const limit = numberOf(at(connection, key));
+    // Tries without a limit end when the command's time does.
+    if (limit !== undefined && limit < lowest && !(isBounded && key === "dialErrorLimit"))
+      yield { path: `${path}.${key}`, what: "it means for ever" };
+  }
+  for (const way of ["proxy", "bastion"]) {
+    const next = at(connection, way);
+    if (isObject(next)) yield* endless(next, `${path}.${way}`, isBounded);
+  }
+}
+
 const boundedTime: Control = {
   id: "bounded-time",
   practice: "resource-limits",
   title: "Commands end: connections are tried for a while, and commands may not take for ever",
   remedy:
-    "set customTimeouts in the resource's options; leave connection.dialErrorLimit and perDialTimeout above 0",
-  types: COMMANDS,
+    "set customTimeouts in the resource's options; leave connection.dialErrorLimit at 0 or more, and perDialTimeout, dialTimeout and stepTimeout above 0",
+  types: [...COMMANDS, "spillway:*"],
   *find({ type, props, timeouts }) {
-    if (!COMMAND.test(type)) return;
-    for (const key of ["dialErrorLimit", "perDialTimeout"]) {
-      const limit = numberOf(at(props, "connection", key));
-      if (limit !== undefined && limit <= 0) yield { path: `connection.${key}`, what: "0 means for ever" };
-    }
-    if (timeouts && !(timeouts.create > 0)) yield { path: "options.customTimeouts.create" };
+    const isCommand = COMMAND.test(type);
+    if (!isCommand && !OWN.test(type)) return;
+    yield* endless(props.connection, "connection", (timeouts?.create ?? 0) > 0);
+    if (isCommand && timeouts && !(timeouts.create > 0)) yield { path: "options.customTimeouts.create" };
   },
 };
 

@@ -229,6 +229,15 @@ const secretInEnvironment = both("secret-in-environment", function* ({ props, is
 const holdsCredential = (name: string, value: string | undefined): boolean =>
   value !== undefined && (isCredential(name, value) || CREDENTIAL.test(value));
 
+const insecurePush: Addition = {
+  control: "disabled-verification",
+  types: ["docker:index/registryImage:RegistryImage"],
+  *find({ type, props }) {
+    if (type === "docker:index/registryImage:RegistryImage" && isOn(props.insecureSkipVerify))
+      yield { path: "insecureSkipVerify" };
+  },
+};
+
 const livenessProbe = both("liveness-probe", function* ({ path, value }) {
   const check = value("healthcheck");
   if (!isKnown(check)) return;
@@ -254,5 +263,6 @@ export const docker: readonly Addition[] = [
   cpuLimit,
   ...images,
   secretInEnvironment,
+  insecurePush,
   livenessProbe,
 ];

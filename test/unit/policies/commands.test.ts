@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { disablesVerification, runsWhatItFetches } from "../../../components/policies/shell.ts";
-import { UNKNOWN } from "../../../components/policies/value.ts";
+import { type Properties, UNKNOWN } from "../../../components/policies/value.ts";
 import { found } from "./world.ts";
 
 test.each([
@@ -16,6 +16,26 @@ test.each([
   "curl https://example.com/get.py | python3 -",
   "curl https://example.com/x | tee /tmp/x | bash",
   "curl https://example.com/x | env A=b bash",
+  "curl -sfL https://get.k3s.io | INSTALL_K3S_EXEC='--a b' K3S_URL=x sh -",
+  "curl 'https://example.com/x?a=1&b=2;c' | sh",
+  "curl https://example.com/x 2>/dev/null | sh",
+  "curl https://example.com/x | sudo -u app bash",
+  "curl https://example.com/x | su - app -c bash",
+  "curl https://example.com/x | timeout 60 bash",
+  "curl https://example.com/x | base64 -d | bash",
+  "curl https://example.com/x |& bash",
+  "curl https://example.com/x |\n  bash",
+  "ssh h 'curl https://example.com/x' | sh",
+  "ssh h 'curl https://example.com/x | sh'",
+  "curl https://example.com/x | bash /dev/stdin --yes",
+  'bash <<< "$(curl https://example.com/x)"',
+  "curl -fsSL https://get.docker.com -o get-docker.sh && sh get-docker.sh",
+  "curl https://example.com/i.sh > /tmp/i.sh\nchmod +x /tmp/i.sh\n/tmp/i.sh",
+  "wget https://example.com/install.sh; chmod +x install.sh; sudo ./install.sh --yes",
+  "wget -qO /tmp/x https://example.com/x && . /tmp/x",
+  "curl -fsSLO https://example.com/setup.py && python3 setup.py",
+  "iwr https://example.com/i.ps1 | iex",
+  "Invoke-Expression (New-Object Net.WebClient).DownloadString('https://example.com/i.ps1')",
 ])("what was fetched runs: %s", (text) => expect(runsWhatItFetches(text)).toBe(true));
 
 test.each([
@@ -27,6 +47,19 @@ test.each([
   "cat script | bash",
   "curl https://example.com/x | gpg --dearmor >/etc/apt/keyrings/x.gpg",
   "curl https://example.com/list | sort | uniq",
+  "curl https://example.com/x | python3 -m json.tool",
+  "curl https://example.com/x | python3 -c 'import json,sys; print(json.load(sys.stdin))'",
+  "curl https://example.com/x | perl -pe s/a/b/",
+  "curl https://example.com/x | sudo sh -c 'cat >/etc/apt/keyrings/x.asc'",
+  "curl https://example.com/key | sudo gpg --dearmor -o /etc/apt/keyrings/node",
+  "curl https://example.com/x | bash /opt/ours/read.sh",
+  "curl https://example.com/x | sudo tee /usr/local/bin/sh.conf",
+  "curl https://example.com/x || sh /opt/ours.sh",
+  "printf 'deb http://example.com/x' | sudo sh",
+  "curl -fo i.sh https://example.com/i.sh && echo 'abc  i.sh' | sha256sum -c && sh i.sh",
+  "curl -fo i.sh https://example.com/i.sh && gpg --verify i.sh.asc i.sh && sh i.sh",
+  "curl -Lo /usr/local/bin/x https://example.com/x && chmod +x /usr/local/bin/x",
+  "curl -o list.txt https://example.com/list.txt; sh /opt/ours.sh list.txt",
 ])("nothing that was fetched runs: %s", (text) => expect(runsWhatItFetches(text)).toBe(false));
 
 test.each([
@@ -45,6 +78,22 @@ test.each([
   "dnf install --nogpgcheck x",
   "echo 'deb [trusted=yes] https://example.com x main'",
   "skopeo copy --dest-tls-verify=false a b",
+  "apt-get -o Acquire::https::Verify-Peer=false update",
+  "DOCKER_CONTENT_TRUST=0 docker pull x",
+  "ANSIBLE_HOST_KEY_CHECKING=False ansible-playbook x",
+  "cosign verify --insecure-ignore-tlog=true x",
+  "GOSUMDB=off go get x",
+  "GOINSECURE=* go get x",
+  "aws s3 cp a b --no-verify-ssl",
+  "vault login -tls-skip-verify",
+  "VAULT_SKIP_VERIFY=true vault status",
+  "argocd login h --insecure",
+  "cf login --skip-ssl-validation",
+  "python3 -c 'requests.get(u, verify=False)'",
+  "node -e 'request({ rejectUnauthorized: false })'",
+  "yum --setopt=sslverify=false install x",
+  "echo check_certificate = off >> ~/.wgetrc",
+  "curl -fsSLko x https://example.com",
 ])("a check is switched off: %s", (text) => expect(disablesVerification(text)).toBe(true));
 
 test.each([
@@ -54,6 +103,12 @@ test.each([
   "kubectl --insecure-skip-tls-verify=false get nodes",
   "sort -k 2 list",
   "curl https://example.com; sort -k 2 list",
+  "kube-apiserver --insecure-port=0 --insecure-bind-address=127.0.0.1",
+  "curl -o token https://example.com",
+  "cosign verify --certificate-identity a b",
+  "VAULT_SKIP_VERIFY=false vault status",
+  "DOCKER_CONTENT_TRUST=1 docker pull x",
+  "yum --setopt=sslverify=true install x",
 ])("no check is switched off: %s", (text) => expect(disablesVerification(text)).toBe(false));
 
 const REMOTE = "command:remote:Command";
@@ -79,6 +134,23 @@ test.each([
   [{ update: "git clone https://user:hunter22@example.com/x" }, ["update"]],
   [{ environment: { API_TOKEN: "hunter22" } }, ["environment.API_TOKEN"]],
   [{ delete: "echo AKIAABCDEFGHIJKLMNOP" }, ["delete"]],
+  [{ create: "mysql -u root -phunter22 -e 'select 1'" }, ["create"]],
+  [{ create: "mysqladmin -u root -p'hunter22' ping" }, ["create"]],
+  [{ create: "curl -u admin:hunter22 https://example.com" }, ["create"]],
+  [{ create: "curl -fsSu 'admin:hunter22' https://example.com" }, ["create"]],
+  [{ create: "curl -H 'Authorization: Bearer abcdefghijkl' https://example.com" }, ["create"]],
+  [{ create: "curl -H 'Authorization: Basic YWRtaW46aHVudGVyMjI=' https://example.com" }, ["create"]],
+  [{ create: "curl -H 'X-Vault-Token: hunter22' https://example.com" }, ["create"]],
+  [{ create: "sshpass -p hunter22 ssh h" }, ["create"]],
+  [{ create: "docker login -u a -p hunter22 registry.example.com" }, ["create"]],
+  [{ create: "echo hunter22 | docker login -u a --password-stdin registry.example.com" }, ["create"]],
+  [{ create: "echo 'root:hunter22' | chpasswd" }, ["create"]],
+  [{ create: "redis-cli -a hunter22 ping" }, ["create"]],
+  [{ create: "openssl rsa -passin pass:hunter22 -in a" }, ["create"]],
+  [{ create: "kubectl create secret generic db --from-literal=password=hunter22" }, ["create"]],
+  [{ create: "sed -i 's/^password: .*/password: hunter22/' x" }, ["create"]],
+  [{ environment: { URL: "https://user:hunter22@example.com" } }, ["environment.URL"]],
+  [{ environment: { DB_PASS: "hunter22" } }, ["environment.DB_PASS"]],
 ])("a credential in a command: %o", (props, paths) => {
   expect(found("secret-in-command", REMOTE, { connection, ...props })).toEqual(paths);
 });
@@ -88,6 +160,17 @@ test.each([
   [{ create: "read -r TOKEN; use --token-file /run/token" }],
   [{ create: "run --password-stdin" }],
   [{ environment: { API_TOKEN: UNKNOWN, LOG: "info", TOKEN_FILE: "/run/token" } }],
+  [{ environment: { API_TOKEN: "/run/secrets/token", DB_SECRET: "arn:aws:secretsmanager:a" } }],
+  [{ create: "kubectl create secret generic database --from-file=password=/run/secrets/db" }],
+  [{ create: "kubectl get secret database-credentials -o name" }],
+  [{ create: "docker build --secret id=npmrc,src=/run/npmrc ." }],
+  [{ create: "aws secretsmanager get-secret-value --secret-id prod/database" }],
+  [{ create: "vault token lookup; echo the password changes" }],
+  [{ create: 'mysql -u root -p"$PASSWORD"; mysql -h db -P 3306 -p < x.sql' }],
+  [{ create: 'curl -u "admin:$PASSWORD" https://example.com; curl -u "$LOGIN" https://example.com' }],
+  [{ create: 'echo "root:$PASSWORD" | chpasswd; cat /run/p | docker login -u a --password-stdin h' }],
+  [{ create: 'curl -H "Authorization: Bearer $(cat /run/token)" https://example.com' }],
+  [{ create: "docker run -p 8080:80 nginx; mkdir -p /srv/docker/login -p" }],
 ])("no credential in a command: %o", (props) => {
   expect(found("secret-in-command", REMOTE, { connection, ...props })).toEqual([]);
 });
@@ -99,9 +182,30 @@ test("commands end", () => {
   expect(found("bounded-time", REMOTE, { connection }, { timeouts: { ...limits, create: 0 } })).toEqual([
     "options.customTimeouts.create",
   ]);
-  expect(found("bounded-time", REMOTE, { connection: { ...connection, dialErrorLimit: 0 } })).toEqual([
-    "connection.dialErrorLimit",
-  ]);
+});
+
+test.each<[Properties, string[]]>([
+  [{ dialErrorLimit: 0, perDialTimeout: 5 }, []],
+  [{ dialErrorLimit: -1 }, ["connection.dialErrorLimit"]],
+  [{ perDialTimeout: 0 }, ["connection.perDialTimeout"]],
+  [{ proxy: { ...connection, perDialTimeout: 0 } }, ["connection.proxy.perDialTimeout"]],
+])("connections are tried for a while: %o", (more, paths) => {
+  expect(found("bounded-time", REMOTE, { connection: { ...connection, ...more } })).toEqual(paths);
+});
+
+test("tries without end end with the command", () => {
+  const props = { connection: { ...connection, dialErrorLimit: -1 } };
+  const timeouts = { create: 600, update: 600, delete: 600 };
+  expect(found("bounded-time", REMOTE, props, { timeouts })).toEqual([]);
+});
+
+test.each<[Properties, string[]]>([
+  [{ stepTimeout: 60, dialTimeout: 5 }, []],
+  [{ stepTimeout: 0 }, ["connection.stepTimeout"]],
+  [{ dialTimeout: 0 }, ["connection.dialTimeout"]],
+])("steps on own hosts end: %o", (more, paths) => {
+  const type = "spillway:ssh:HostState";
+  expect(found("bounded-time", type, { connection: { ...connection, ...more } })).toEqual(paths);
 });
 
 test.each([
@@ -112,4 +216,71 @@ test.each([
   const containers = [{ name: "c", image: "i", command: ["sh", "-c"], args: [script] }];
   expect(found(id, "kubernetes:core/v1:Pod", { spec: { containers } })).toEqual(["spec.containers[0].args"]);
   expect(found(id, REMOTE, { connection, create: "curl -fo x https://example.com/x" })).toEqual([]);
+  expect(found(id, "docker:index/container:Container", { command: ["sh", "-c", script] })).toEqual([
+    "command",
+  ]);
+  const containerSpec = { commands: ["sh", "-c"], args: [script] };
+  expect(found(id, "docker:index/service:Service", { taskSpec: { containerSpec } })).toEqual([
+    "taskSpec.containerSpec.args",
+  ]);
+  const dockerfile = { inline: `FROM a\nRUN ${script}\n` };
+  expect(found(id, "docker-build:index:Image", { dockerfile })).toEqual(["dockerfile.inline"]);
+  const state = {
+    files: { "/opt/a": { content: script }, "/opt/b": { content: "true" } },
+    units: { "a.service": { content: `[Service]\nExecStart=sh -c '${script}'\n` } },
+  };
+  expect(found(id, "spillway:ssh:HostState", state)).toEqual([
+    'files["/opt/a"].content',
+    'units["a.service"].content',
+  ]);
+});
+
+test.each<[string, Properties, string[]]>([
+  [
+    REMOTE,
+    { connection, environment: { NODE_TLS_REJECT_UNAUTHORIZED: "0" } },
+    ["environment.NODE_TLS_REJECT_UNAUTHORIZED"],
+  ],
+  [
+    REMOTE,
+    { connection, environment: { NODE_TLS_REJECT_UNAUTHORIZED: "1", GIT_SSL_NO_VERIFY: UNKNOWN } },
+    [],
+  ],
+  [
+    "kubernetes:core/v1:Pod",
+    { spec: { containers: [{ name: "c", env: [{ name: "PYTHONHTTPSVERIFY", value: "0" }] }] } },
+    ["spec.containers[0].env[0].value"],
+  ],
+  ["docker:index/container:Container", { envs: ["A=b", "GIT_SSL_NO_VERIFY=true"] }, ["envs[1]"]],
+  ["docker:index/registryImage:RegistryImage", { insecureSkipVerify: true }, ["insecureSkipVerify"]],
+  ["docker:index/registryImage:RegistryImage", { insecureSkipVerify: false }, []],
+  [
+    "pulumi:providers:docker",
+    { host: "ssh://a@h", sshOpts: JSON.stringify(["-o", "StrictHostKeyChecking=no"]) },
+    ["sshOpts"],
+  ],
+  ["pulumi:providers:docker", { host: "ssh://a@h", sshOpts: ["-o", "StrictHostKeyChecking=yes"] }, []],
+  [
+    "pulumi:providers:kubernetes",
+    { kubeconfig: "clusters:\n- cluster:\n    insecure-skip-tls-verify: true\n" },
+    ["kubeconfig"],
+  ],
+  [
+    "pulumi:providers:kubernetes",
+    { kubeconfig: '{"clusters":[{"cluster":{"insecure-skip-tls-verify":false}}]}' },
+    [],
+  ],
+])("no check is switched off by %s with %o", (type, props, paths) => {
+  expect(found("disabled-verification", type, props)).toEqual(paths);
+});
+
+test("what commands are is judged in short time, however long they are", () => {
+  const begin = performance.now();
+  for (const text of ["curl a | ", "wget ", "| sudo ", "a=b ", "curl -o a ", "'", "sh -c $(", "echo a "]) {
+    const long = text.repeat(2 ** 17 / text.length);
+    runsWhatItFetches(long);
+    disablesVerification(long);
+    found("secret-in-command", REMOTE, { create: long });
+  }
+  expect(performance.now() - begin).toBeLessThan(10_000);
 });

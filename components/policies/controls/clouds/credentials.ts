@@ -38,6 +38,9 @@ export function holdsCredential(text: string, depth = DEPTH): boolean {
 
 function assigns(text: string): boolean {
   for (const [, option, key, value] of text.matchAll(ASSIGNMENT)) {
+    // `--secret id=npm,src=file` says which, and what it is not.
+    if (/^(?:secret|credential)s?$/i.test(option ?? "") || (option !== undefined && value!.includes("=")))
+      continue;
     const name = (option ?? key ?? "").split(".").at(-1)!;
     if (isCredential(name, value!) && !isElsewhere(value!)) return true;
   }
