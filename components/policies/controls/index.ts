@@ -1,6 +1,7 @@
 import type { Addition, Control, SetControl } from "../control.ts";
 import { clouds } from "./clouds/index.ts";
 import { commands } from "./commands.ts";
+import { secretInConfigMap } from "./config-maps.ts";
 import { docker } from "./docker.ts";
 import { exposure, routeTls, volumeOnHost } from "./exposure.ts";
 import { images } from "./images.ts";
@@ -8,7 +9,7 @@ import { sets } from "./namespaces.ts";
 import { platform, platformAdditions } from "./platform.ts";
 import { podSecurity } from "./pod-security.ts";
 import { provenance, provenanceSets } from "./provenance.ts";
-import { secretInConfigMap, secrets } from "./secrets.ts";
+import { secrets } from "./secrets.ts";
 import { accountToken, workloads } from "./workloads.ts";
 
 /** Every control of the pack. */

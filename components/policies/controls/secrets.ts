@@ -1,8 +1,7 @@
-/** Secrets that stand where they do not belong: in environments, arguments and ConfigMaps. */
-import { type Addition, type Control, containerControl } from "../control.ts";
-import { join, objectsOf } from "../pods.ts";
+/** Secrets that stand where they do not belong: in environments and arguments. */
+import { type Control, containerControl } from "../control.ts";
 import type { Finding } from "../resource.ts";
-import { at, isAbsent, isKnown, isObject, leaves, listOf, type Properties, textOf } from "../value.ts";
+import { at, isAbsent, isKnown, leaves, listOf, type Properties, textOf } from "../value.ts";
 
 /** Names of variables that hold credentials; `_FILE` and its like name a place. */
 const CREDENTIAL_NAME =
@@ -83,21 +82,3 @@ function* variablesOfSecrets({ env, envFrom }: Properties, path: string): Genera
 }
 
 export const secrets: readonly Control[] = [secretInEnvironment];
-
-/** A value that is filled in later. */
-const PLACEHOLDER = /^\$[({]|^\{\{/;
-
-/** What is in a ConfigMap is for all who read the namespace. */
-export const secretInConfigMap: Addition = {
-  control: "secret-in-environment",
-  types: ["ConfigMap"],
-  *find(resource) {
-    for (const { type, props, path } of objectsOf(resource)) {
-      if (type.kind !== "ConfigMap" || type.group !== "core" || !isObject(props.data)) continue;
-      for (const [name, value] of Object.entries(props.data)) {
-        if (typeof value !== "string" || PLACEHOLDER.test(value)) continue;
-        if (isCredential(name, value) || CREDENTIAL.test(value)) yield { path: join(path, `data.${name}`) };
-      }
-    }
-  },
-};

@@ -7,6 +7,12 @@ test.each<[string, Properties | symbol, string[]]>([
   ["a credential by its name", { database_password: "hunter2", url: "x" }, ["data.database_password"]],
   ["a credential that is filled in later", { password: "$(PASSWORD)", token: "{{ token }}" }, []],
   ["a credential by its value", { "app.conf": "url = postgres://app:hunter2@db/app" }, ["data.app.conf"]],
+  ["a file with a credential", { "app.ini": "[db]\nuser = app\npassword = hunter2\n" }, ["data.app.ini"]],
+  [
+    "a file that says where one is",
+    { "app.yaml": 'password_file: /run/secrets/p\ntoken: $TOKEN\nkeys: {"secret": null}\n' },
+    [],
+  ],
   ["a credential that is empty", { password: "" }, []],
   ["where a credential is", { PASSWORD_FILE: "/run/secrets/password" }, []],
   ["what is not known yet", { password: UNKNOWN }, []],

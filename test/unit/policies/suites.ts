@@ -286,6 +286,11 @@ export const disagreements: readonly { path: RegExp; name?: RegExp; reason: stri
       "with a certificate, plain HTTP has to be forbidden by an annotation that Google's controller alone reads",
   },
   {
+    path: /kyverno\/policies\/.*\/ingress-host-match-tls\//,
+    name: /^goodingress07$/,
+    reason: "it has no certificate at all, for no host",
+  },
+  {
     path: /kyverno\/policies\/.*\/require-netpol\/.*deploy-bad/,
     name: /bad/,
     reason: "the policies that select no pod of it are in another file",

@@ -7,7 +7,7 @@ const TOKENS =
 
 /** A name that is given a value: `NAME=value`, `name: value`, `"name": "value"`, `--name value`. */
 const ASSIGNMENT =
-  /(?<![\w./:-]|\$\{)(?:--([a-z][\w.-]*)[ \t]+|-{0,2}([a-z_][\w.-]*)\\?["']?[ \t]*(?::=|=>|[=:])[ \t]*)(?=\\?["']?([^\s"',;\\]{1,200}))/gi;
+  /(?<![\w./:-]|\$\{)(?:--([a-z][\w.-]*)[ \t]+|-{0,2}([a-z_][\w.-]*)\\?["']?[ \t]*(?::=|=>|[=:])[ \t]*)(?=\\?["']?([^\s"',;\\}]{1,200}))/gi;
 
 /** Values that stand for one kept elsewhere, or say yes or no: variables, commands, places, references. */
 const ELSEWHERE =
