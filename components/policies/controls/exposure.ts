@@ -3,6 +3,7 @@ import type { Addition, Control } from "../control.ts";
 import { join, type KubernetesObject, objectsOf } from "../pods.ts";
 import type { Finding } from "../resource.ts";
 import { at, isAbsent, isFalse, isKnown, isObject, isTrue, listOf, textOf } from "../value.ts";
+import { worldIn } from "./clouds/ranges.ts";
 
 type About = Omit<Control, "find" | "types">;
 
@@ -33,9 +34,6 @@ const INTERNAL: Record<string, RegExp> = {
   "service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type": /^private$/,
 };
 
-/** Ranges that hold everybody. */
-export const EVERYBODY = /^(0{1,3}(\.0{1,3}){3}|::|0:0:0:0:0:0:0:0)\/0$/;
-
 const exposedService = objectControl(
   {
     id: "exposed-service",
@@ -54,10 +52,9 @@ const exposedService = objectControl(
     const ranges = at(props, "spec", "loadBalancerSourceRanges");
     if (!isKnown(ranges)) return;
     if (listOf(ranges).length === 0) yield { ...place, what: "no loadBalancerSourceRanges are named" };
-    for (const [i, range] of listOf(ranges).entries()) {
-      if (EVERYBODY.test(textOf(range)?.trim() ?? ""))
-        yield { path: join(path, `spec.loadBalancerSourceRanges[${i}]`), what: "it holds everybody" };
-    }
+    const list = join(path, "spec.loadBalancerSourceRanges");
+    const places = listOf(ranges).map((value, i) => ({ path: `${list}[${i}]`, value }));
+    for (const found of worldIn(places, list)) yield { path: found, what: "it holds everybody" };
   },
 );
 
@@ -176,16 +173,25 @@ export function selectsAll(selector: unknown): boolean {
   return Object.keys(isObject(labels) ? labels : {}).length === 0 && listOf(expressions).length === 0;
 }
 
+/** Whether a rule is for every port of everybody, in or out of the cluster. */
 function allowsAll(rule: unknown, peers: "from" | "to"): boolean {
   if (!isObject(rule)) return rule === null;
   const [named, ports] = [rule[peers], rule.ports];
   if (!isKnown(named) || !isKnown(ports) || listOf(ports).length > 0) return false;
   if (listOf(named).length === 0) return true;
-  return listOf(named).some((peer) => {
-    const range = at(peer, "ipBlock", "cidr");
+  if (listOf(named).some(isEveryPod)) return true;
+  const blocks = listOf(named).filter((peer) => {
     const except = at(peer, "ipBlock", "except");
-    return EVERYBODY.test(textOf(range) ?? "") && isKnown(except) && listOf(except).length === 0;
+    return isKnown(except) && listOf(except).length === 0;
   });
+  const ranges = blocks.map((peer) => ({ path: "cidr", value: at(peer, "ipBlock", "cidr") }));
+  return [...worldIn(ranges, "cidr")].length > 0;
+}
+
+/** Every pod of every namespace: an empty selector of these, which one that is left out is not. */
+function isEveryPod(peer: unknown): boolean {
+  const [space, pods] = [at(peer, "namespaceSelector"), at(peer, "podSelector")];
+  return isObject(space) && selectsAll(space) && (isAbsent(pods) || selectsAll(pods));
 }
 
 const opaqueRelease: Control = {
@@ -196,7 +202,7 @@ const opaqueRelease: Control = {
     "use kubernetes.helm.v4.Chart; where the chart has hooks, render it and check the files, and waive this",
   types: ["kubernetes:helm.sh/v3:Release"],
   *find({ type }) {
-    if (type === "kubernetes:helm.sh/v3:Release") yield { path: "chart" };
+    if (/^kubernetes:helm\.sh\/v\w+:Release$/.test(type)) yield { path: "chart" };
   },
 };
 

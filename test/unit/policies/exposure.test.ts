@@ -27,6 +27,16 @@ test.each<[string, Properties, string[]]>([
     service({ type: "LoadBalancer", loadBalancerSourceRanges: ["::/0"] }),
     ["spec.loadBalancerSourceRanges[0]"],
   ],
+  [
+    "everybody by halves",
+    service({ type: "LoadBalancer", loadBalancerSourceRanges: ["0.0.0.0/1", "128.0.0.0/1"] }),
+    ["spec.loadBalancerSourceRanges[0]", "spec.loadBalancerSourceRanges[1]"],
+  ],
+  [
+    "everybody by an address with no bits",
+    service({ type: "LoadBalancer", loadBalancerSourceRanges: ["10.0.0.0/0"] }),
+    ["spec.loadBalancerSourceRanges[0]"],
+  ],
   ["not known yet", service({ type: "LoadBalancer", loadBalancerSourceRanges: UNKNOWN }), []],
   ["internal", service({ type: "LoadBalancer" }, { "networking.gke.io/load-balancer-type": "Internal" }), []],
   [
@@ -101,6 +111,37 @@ test.each<[string, Properties, string[]]>([
   ["lets all out", { podSelector: {}, egress: [{}] }, ["spec.egress[0]"]],
   ["names a port", { podSelector: {}, ingress: [{ ports: [{ port: 443 }] }] }, []],
   ["names pods", { podSelector: { matchLabels: { a: "b" } }, ingress: [{}] }, []],
+  [
+    "lets all namespaces in",
+    { podSelector: {}, ingress: [{ from: [{ namespaceSelector: {} }] }] },
+    ["spec.ingress[0]"],
+  ],
+  [
+    "lets all pods of all namespaces in",
+    { podSelector: {}, ingress: [{ from: [{ namespaceSelector: {}, podSelector: {} }] }] },
+    ["spec.ingress[0]"],
+  ],
+  [
+    "names pods of all namespaces",
+    {
+      podSelector: {},
+      egress: [{ to: [{ namespaceSelector: {}, podSelector: { matchLabels: { a: "b" } } }] }],
+    },
+    [],
+  ],
+  [
+    "lets all in by halves",
+    {
+      podSelector: {},
+      ingress: [{ from: [{ ipBlock: { cidr: "0.0.0.0/1" } }, { ipBlock: { cidr: "128.0.0.0/1" } }] }],
+    },
+    ["spec.ingress[0]"],
+  ],
+  [
+    "lets all out but for some",
+    { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: "0.0.0.0/0", except: ["10.0.0.0/8"] } }] }] },
+    [],
+  ],
   ["names peers", { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] }, []],
 ])("a network policy that %s", (_, spec, paths) =>
   expect(found("open-network-policy", POLICY, { spec })).toEqual(paths),
