@@ -1,6 +1,6 @@
 /** Commands: on hosts over SSH, on the computer that runs Pulumi, and in containers. */
-import type { Control } from "../control.ts";
-import { podsOf } from "../pods.ts";
+import type { Addition, Control } from "../control.ts";
+import { POD_KINDS, podsOf } from "../pods.ts";
 import type { Finding, Resource } from "../resource.ts";
 import { disablesVerification, handsCredential, runsWhatItFetches } from "../shell.ts";
 import {
@@ -14,8 +14,9 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { holdsCredential } from "./clouds/credentials.ts";
+import { holdsCredential, isElsewhere } from "./clouds/credentials.ts";
 import { isSecretVariable } from "./clouds/functions.ts";
+import { CREDENTIAL, isCredential } from "./secrets.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;
 const REMOTE = /^command:remote:/;
@@ -210,6 +211,40 @@ const boundedTime: Control = {
     if (isCommand && timeouts && !(timeouts.create > 0)) yield { path: "options.customTimeouts.create" };
   },
 };
+
+/** Credentials among a container's words: an option and its value as two of them, or in a script. */
+export const secretInArguments: Addition = {
+  control: "secret-in-environment",
+  types: [...POD_KINDS, ...Object.keys(DOCKER)],
+  *find(resource) {
+    for (const { path, words } of argumentsOf(resource)) {
+      for (const [i, word] of words.entries()) {
+        const text = textOf(word) ?? "";
+        // One that begins with a name and its value is found as any such word.
+        const isScript =
+          /^(?!-*[\w.-]+=)\S*\s/.test(text) && (holdsCredential(text) || handsCredential(text));
+        if (!CREDENTIAL.test(text) && (isScript || isHanded(textOf(words[i - 1]) ?? "", text)))
+          yield { path: `${path}[${i}]` };
+      }
+    }
+  },
+};
+
+function* argumentsOf(resource: Resource): Generator<{ path: string; words: readonly unknown[] }> {
+  for (const { containers } of podsOf(resource)) {
+    for (const { path, props } of containers)
+      for (const key of ["command", "args"]) yield { path: `${path}.${key}`, words: listOf(props[key]) };
+  }
+  for (const path of DOCKER[resource.type] ?? [])
+    yield { path, words: listOf(at(resource.props, ...path.split("."))) };
+}
+
+/** Options that end in `secret` name an object of the cluster as often. */
+function isHanded(option: string, value: string): boolean {
+  const [, name = ""] = /^--?([a-z][\w-]+)$/i.exec(option) ?? [];
+  if (/(?:secret|credential)s?$/i.test(name) || value.startsWith("-") || isElsewhere(value)) return false;
+  return isCredential(name, value);
+}
 
 export const commands: readonly Control[] = [
   pipeToShell,

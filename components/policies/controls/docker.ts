@@ -3,7 +3,19 @@ import type { Addition } from "../control.ts";
 import { isWithin, parseImage } from "../image.ts";
 import type { Finding, Resource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
-import { at, isAbsent, isKnown, isOn, isTrue, listOf, numberOf, type Properties, textOf } from "../value.ts";
+import {
+  at,
+  isAbsent,
+  isKnown,
+  isOn,
+  isTrue,
+  listOf,
+  numberOf,
+  objectOf,
+  type Properties,
+  textOf,
+} from "../value.ts";
+import { isSecretVariable } from "./clouds/functions.ts";
 import { CREDENTIAL, isCredential } from "./secrets.ts";
 import { reachesRuntime } from "./workloads.ts";
 
@@ -197,20 +209,75 @@ const image = (control: string, isBad: (text: string, settings: Settings) => boo
 /** The image that a Docker daemon has already is named by its digest alone. */
 const OWN_IMAGE = /^sha256:[0-9a-f]{64}$/;
 
-const images: readonly Addition[] = [
-  image("require-digest", (text) => !OWN_IMAGE.test(text) && parseImage(text)?.digest === undefined),
-  image("no-latest", (text) => {
-    const reference = parseImage(text);
-    return (
-      reference !== undefined && reference.digest === undefined && (reference.tag ?? "latest") === "latest"
-    );
-  }),
-  image("allowed-registries", (text, { registries }) => {
-    const reference = parseImage(text);
-    if (OWN_IMAGE.test(text)) return false;
-    return reference === undefined || !registries.some((entry) => isWithin(reference, entry));
-  }),
-];
+const lacksDigest = (text: string): boolean =>
+  !OWN_IMAGE.test(text) && parseImage(text)?.digest === undefined;
+
+function isLatest(text: string): boolean {
+  const reference = parseImage(text);
+  return (
+    reference !== undefined && reference.digest === undefined && (reference.tag ?? "latest") === "latest"
+  );
+}
+
+function isForeign(text: string, { registries }: Settings): boolean {
+  if (OWN_IMAGE.test(text)) return false;
+  const reference = parseImage(text);
+  return reference === undefined || !registries.some((entry) => isWithin(reference, entry));
+}
+
+/** What is built, pushed or pulled under names: where those are, and whether it is only pulled. */
+interface Names {
+  keys: readonly string[];
+  isPulled?: boolean;
+  /** Whether the names are for this computer alone. */
+  isLocal?(props: Properties): boolean;
+}
+
+const BUILT: Names = { keys: ["imageName"], isLocal: ({ skipPush }) => isOn(skipPush) };
+
+const NAMED: Readonly<Record<string, Names>> = {
+  "docker:index/image:Image": BUILT,
+  "docker:image:Image": BUILT,
+  "docker-build:index:Image": { keys: ["tags"], isLocal: ({ push }) => !isTrue(push) },
+  "docker:index/registryImage:RegistryImage": { keys: ["name"] },
+  "docker:index/remoteImage:RemoteImage": {
+    keys: ["name"],
+    isPulled: true,
+    isLocal: ({ build }) => !isAbsent(build),
+  },
+};
+
+/** Names of images that are built have no digest yet. */
+const names = (control: string, isBad: (text: string, settings: Settings) => boolean): Addition => {
+  const types = Object.keys(NAMED).filter((type) => control !== "require-digest" || NAMED[type]!.isPulled);
+  return {
+    control,
+    types,
+    *find({ type, props }, settings) {
+      if (!types.includes(type) || NAMED[type]!.isLocal?.(props)) return;
+      for (const key of NAMED[type]!.keys) {
+        const texts = Array.isArray(props[key])
+          ? props[key].map((each, i) => [`${key}[${i}]`, each])
+          : [[key, props[key]]];
+        for (const [path, text] of texts)
+          if (typeof text === "string" && isBad(text, settings)) yield { path };
+      }
+    },
+  };
+};
+
+/** Arguments of a build are in the image's history. */
+const secretInBuild: Addition = {
+  control: "secret-in-environment",
+  types: ["docker:index/image:Image", "docker-build:index:Image", "docker:index/remoteImage:RemoteImage"],
+  *find({ type, props }) {
+    if (!Object.hasOwn(NAMED, type)) return;
+    for (const path of ["build.args", "build.buildArgs", "buildArgs"]) {
+      for (const [name, value] of Object.entries(objectOf(at(props, ...path.split(".")))))
+        if (isSecretVariable(name, textOf(value) ?? "")) yield { path: `${path}.${name}` };
+    }
+  },
+};
 
 const secretInEnvironment = both("secret-in-environment", function* ({ props, isService, path, value }) {
   if (isService) {
@@ -228,6 +295,19 @@ const secretInEnvironment = both("secret-in-environment", function* ({ props, is
 
 const holdsCredential = (name: string, value: string | undefined): boolean =>
   value !== undefined && (isCredential(name, value) || CREDENTIAL.test(value));
+
+/** A volume whose driver mounts a folder of the host. */
+const volumeOnHost: Addition = {
+  control: "host-path",
+  types: ["docker:index/volume:Volume"],
+  *find({ type, props }) {
+    if (
+      type === "docker:index/volume:Volume" &&
+      /\br?bind\b/.test(textOf(at(props, "driverOpts", "o")) ?? "")
+    )
+      yield { path: "driverOpts.device" };
+  },
+};
 
 const insecurePush: Addition = {
   control: "disabled-verification",
@@ -261,8 +341,14 @@ export const docker: readonly Addition[] = [
   readOnlyRoot,
   memoryLimit,
   cpuLimit,
-  ...images,
+  ...[image, names].flatMap((of) => [
+    of("require-digest", lacksDigest),
+    of("no-latest", isLatest),
+    of("allowed-registries", isForeign),
+  ]),
   secretInEnvironment,
+  secretInBuild,
+  volumeOnHost,
   insecurePush,
   livenessProbe,
 ];

@@ -1,6 +1,6 @@
 import type { Addition, Control, SetControl } from "../control.ts";
 import { clouds } from "./clouds/index.ts";
-import { commands } from "./commands.ts";
+import { commands, secretInArguments } from "./commands.ts";
 import { secretInConfigMap } from "./config-maps.ts";
 import { docker } from "./docker.ts";
 import { exposure, routeTls, volumeOnHost } from "./exposure.ts";
@@ -25,7 +25,15 @@ export const controls: readonly Control[] = withAdditions(
     ...provenance,
     ...clouds,
   ],
-  [...docker, ...platformAdditions, volumeOnHost, accountToken, secretInConfigMap, routeTls],
+  [
+    ...docker,
+    ...platformAdditions,
+    volumeOnHost,
+    accountToken,
+    secretInConfigMap,
+    secretInArguments,
+    routeTls,
+  ],
 );
 
 /** Every control over all resources together. */

@@ -274,6 +274,23 @@ test.each<[string, Properties, string[]]>([
   expect(found("disabled-verification", type, props)).toEqual(paths);
 });
 
+const pod = (args: unknown[]) => ({ spec: { containers: [{ name: "c", args }] } });
+
+test.each<[unknown[], string[]]>([
+  [["--password", "hunter22"], ["spec.containers[0].args[1]"]],
+  [["-api-key", "hunter22"], ["spec.containers[0].args[1]"]],
+  [["-c", "mysql -u root -phunter22 -e 'select 1'"], ["spec.containers[0].args[1]"]],
+  [["-c", "DB_PASSWORD=hunter22 run"], ["spec.containers[0].args[1]"]],
+  [["--password", "$(PASSWORD)"], []],
+  [["--password", UNKNOWN], []],
+  [["--token", "/run/secrets/token"], []],
+  [["--password", "--verbose"], []],
+  [["--tls-secret", "web-tls"], []],
+  [["-c", 'mysql -u root -p"$PASSWORD" -e "select 1"'], []],
+])("a credential among a container's words: %o", (args, paths) => {
+  expect(found("secret-in-environment", "kubernetes:core/v1:Pod", pod(args))).toEqual(paths);
+});
+
 test("what commands are is judged in short time, however long they are", () => {
   const begin = performance.now();
   for (const text of ["curl a | ", "wget ", "| sudo ", "a=b ", "curl -o a ", "'", "sh -c $(", "echo a "]) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Properties } from "../../../components/policies/value.ts";
+import { type Properties, UNKNOWN } from "../../../components/policies/value.ts";
 import { DIGEST, found } from "./world.ts";
 
 const image = `registry.example.com/team/app@${DIGEST}`;
@@ -94,9 +94,44 @@ test.each<[string, Properties, string[]]>([
   ["allowed-registries", { image: `registry.example.com/team-b/app@${DIGEST}` }, ["image"]],
   ["allowed-registries", { image: "nginx" }, ["image"]],
   ["secret-in-environment", { envs: ["DB_PASSWORD=hunter2"] }, ["envs[0]"]],
+  ["secret-in-environment", { command: ["run", "--password", "hunter22"] }, ["command[2]"]],
   ["liveness-probe", { healthcheck: { tests: ["NONE"] } }, ["healthcheck"]],
 ])("%s is broken by a container with %o", (id, change, paths) => {
   expect(found(id, CONTAINER, { ...lone, ...change })).toEqual(paths);
+});
+
+const IMAGE = "docker:index/image:Image";
+const BUILD = "docker-build:index:Image";
+const REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage";
+const PUSHED = "docker:index/registryImage:RegistryImage";
+const tagged = "registry.example.com/team/app:1";
+
+test.each<[string, string, Properties, string[]]>([
+  ["no-latest", IMAGE, { imageName: tagged }, []],
+  ["no-latest", IMAGE, { imageName: "registry.example.com/team/app:latest" }, ["imageName"]],
+  ["no-latest", IMAGE, { imageName: "app", skipPush: true }, []],
+  ["no-latest", BUILD, { push: true, tags: [tagged, "registry.example.com/team/app"] }, ["tags[1]"]],
+  ["no-latest", BUILD, { push: false, tags: ["app"] }, []],
+  ["no-latest", PUSHED, { name: "registry.example.com/team/app:latest" }, ["name"]],
+  ["no-latest", REMOTE_IMAGE, { name: "registry.example.com/team/app" }, ["name"]],
+  ["no-latest", REMOTE_IMAGE, { name: "app", build: { context: "." } }, []],
+  ["allowed-registries", IMAGE, { imageName: tagged }, []],
+  ["allowed-registries", IMAGE, { imageName: "evil.example/app:1" }, ["imageName"]],
+  ["allowed-registries", BUILD, { push: true, tags: ["evil.example/app:1", UNKNOWN] }, ["tags[0]"]],
+  ["require-digest", REMOTE_IMAGE, { name: image }, []],
+  ["require-digest", REMOTE_IMAGE, { name: tagged }, ["name"]],
+  ["require-digest", IMAGE, { imageName: tagged }, []],
+  ["secret-in-environment", IMAGE, { build: { args: { NODE_VERSION: "20" } } }, []],
+  ["secret-in-environment", IMAGE, { build: { args: { NPM_TOKEN: "hunter22" } } }, ["build.args.NPM_TOKEN"]],
+  ["secret-in-environment", BUILD, { buildArgs: { NPM_TOKEN: "hunter22" } }, ["buildArgs.NPM_TOKEN"]],
+  ["secret-in-environment", BUILD, { secrets: { npm: "hunter22" } }, []],
+])("%s of %s with %o", (id, type, props, paths) => expect(found(id, type, props)).toEqual(paths));
+
+test("a volume is no folder of the host", () => {
+  const type = "docker:index/volume:Volume";
+  const driverOpts = { type: "none", o: "bind", device: "/etc" };
+  expect(found("host-path", type, { driver: "local", driverOpts })).toEqual(["driverOpts.device"]);
+  expect(found("host-path", type, { driverOpts: { type: "nfs", o: "addr=h" } })).toEqual([]);
 });
 
 const changed = (change: Properties): Properties => {
