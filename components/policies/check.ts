@@ -51,7 +51,7 @@ export async function checkFiles(
       complain("readable", "Files can be read", file, (error as Error).message);
     }
   }
-  for (const control of setControls) {
+  for (const control of setControls.filter(({ wholeStack }) => !wholeStack)) {
     for (const violation of violationsAmong(control, [...homes.keys()], settings))
       say(homes.get(violation.resource)!, violation.resource, violation);
   }
@@ -59,6 +59,8 @@ export async function checkFiles(
 }
 
 type Level = "mandatory" | "advisory" | "disabled";
+
+const LEVELS: ReadonlySet<Level> = new Set(["mandatory", "advisory", "disabled"]);
 
 const ownLevels: ReadonlyMap<string, Level> = new Map(
   [...controls, ...setControls].map(({ id, level = "mandatory" }) => [id, level]),
@@ -73,13 +75,21 @@ function configurationOf(configuration: unknown): { settings: Settings; levelOf:
   const problems = Object.keys(said).flatMap((key) =>
     key === "settings" || key === "all" || controlIds.has(key) ? [] : [`${key}: there is no such control`],
   );
+  for (const [key, value] of Object.entries(said)) {
+    if (key === "settings" && !isObject(value)) continue;
+    const level = isObject(value) ? value.enforcementLevel : value;
+    const isSaid = level !== undefined || !isObject(value);
+    if (isSaid && !LEVELS.has(level as Level))
+      problems.push(
+        `${key}: its level is neither ${[...LEVELS].map((each) => `"${each}"`).join(", nor ")}; it says nothing`,
+      );
+  }
   if (configuration !== undefined && configuration !== null && !isObject(configuration))
     problems.push("configuration: not an object of settings and levels");
   const levelOf = (id: string): Level => {
     const value = said[id] ?? said.all;
     const level = isObject(value) ? (value.enforcementLevel ?? said.all) : value;
-    if (level === "advisory" || level === "disabled" || level === "mandatory") return level;
-    return ownLevels.get(id) ?? "mandatory";
+    return LEVELS.has(level as Level) ? (level as Level) : (ownLevels.get(id) ?? "mandatory");
   };
   return { settings: { ...settings, problems: [...settings.problems, ...problems] }, levelOf };
 }

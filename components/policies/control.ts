@@ -42,6 +42,8 @@ export interface Control {
 
 /** One rule over all resources together: a policy of the stack in the pack. */
 export interface SetControl extends Omit<Control, "find"> {
+  /** Asks for what may be in any file of a site: judged of the stacks that programs make, and not of files. */
+  wholeStack?: boolean;
   find(resources: readonly Resource[], settings: Settings): Iterable<Finding & { resource: Resource }>;
 }
 

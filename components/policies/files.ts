@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { documentsOf, Unreadable } from "./documents.ts";
 import { objectsOf } from "./pods.ts";
 import { kubernetesOf, kubernetesType, type Resource, tokenOf } from "./resource.ts";
-import { isObject, type Properties } from "./value.ts";
+import { at, isObject, type Properties } from "./value.ts";
 
 export { documentsOf, Unreadable };
 
@@ -26,9 +26,37 @@ function resourcesIn(value: unknown): Resource[] {
   throw new Unreadable("neither an object of Kubernetes (apiVersion, kind) nor {type, name, props}");
 }
 
-function asPulumi({ type, name, props }: Properties): Resource[] {
+function asPulumi(value: Properties): Resource[] {
+  const { type, name, props } = value;
   if (typeof type !== "string" || !isObject(props)) return [];
-  return [{ type, name: typeof name === "string" ? name : nameOf(props), props }];
+  const timeouts = timeoutsOf(at(value.options ?? value.opts, "customTimeouts"));
+  const own = { type, name: typeof name === "string" ? name : nameOf(props), props, timeouts };
+  return [own, ...(INLINE.test(type) ? madeBy(props) : [])];
+}
+
+/** Whose children hold what they are made of in texts and objects; an engine shows each child by itself. */
+const INLINE = /^kubernetes:yaml(?:\/v2)?:ConfigGroup$/;
+
+const madeBy = ({ yaml, objs }: Properties): Resource[] =>
+  [...[yaml].flat().flatMap((text) => (typeof text === "string" ? documentsOf(text) : [])), objs].flatMap(
+    resourcesIn,
+  );
+
+const OPERATIONS = ["create", "update", "delete"] as const;
+
+/** Times as a resource's options have them; what is not said has no limit. */
+function timeoutsOf(said: unknown): Resource["timeouts"] {
+  if (!isObject(said)) return undefined;
+  const [create, update, deletion] = OPERATIONS.map((key) => seconds(said[key]));
+  return { create: create!, update: update!, delete: deletion! };
+}
+
+const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 0.001 };
+
+function seconds(time: unknown): number {
+  if (typeof time === "number") return time;
+  const parts = typeof time === "string" ? [...time.matchAll(/(\d+(?:\.\d+)?)(ms|[hms])/g)] : [];
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * UNITS[unit!]!, 0);
 }
 
 /** Each item of a list is a resource of its own, as it is to kubectl. */

@@ -84,6 +84,7 @@ const admissionVerifier: SetControl = {
     "install a verifier (Kyverno, Sigstore's policy controller, Ratify, Binary Authorization) with its policies; where another stack does, say so under settings.admissionVerifier",
   types: ["spillway:*:KubernetesCluster", "EKS", "AKS", "GKE"],
   production: true,
+  wholeStack: true,
   *find(resources, { admissionVerifier }) {
     if (admissionVerifier !== undefined || resources.some(isVerifier)) return;
     for (const resource of resources) if (CLUSTER.test(resource.type)) yield { resource, path: "" };

@@ -197,6 +197,55 @@ test("a text that is too deep is refused, and does not end the program", async (
   expect(() => documentsOf("a: *b")).toThrow(Unreadable);
 });
 
+const GROUP = "kubernetes:yaml:ConfigGroup";
+
+test.each([
+  ["a text", GROUP, { yaml: BAD }],
+  ["texts", GROUP, { yaml: [POD, BAD] }],
+  ["a text of the second version", "kubernetes:yaml/v2:ConfigGroup", { yaml: BAD }],
+  ["objects", GROUP, { objs: [JSON.parse(JSON_BAD)] }],
+  ["an object", GROUP, { objs: JSON.parse(JSON_BAD) }],
+])("what a group is made of is judged: %s", async (_, type, props) => {
+  expect((await check(JSON.stringify({ type, name: "g", props }))).controls).toContain("host-namespaces");
+  const good = await check(JSON.stringify({ type, name: "g", props: { yaml: POD } }));
+  expect(good.controls).not.toContain("host-namespaces");
+});
+
+test("a group whose text cannot be read is refused", async () => {
+  const props = { yaml: "a: [" };
+  expect((await check(JSON.stringify({ type: GROUP, name: "g", props }))).controls).toEqual(["readable"]);
+});
+
+const command = (more: object) =>
+  JSON.stringify({ type: "command:local:Command", name: "c", props: {}, ...more });
+
+test("times that options name are judged, where there are options", async () => {
+  const slow = { options: { customTimeouts: { create: "0s" } } };
+  expect((await check(command({}))).controls).toEqual([]);
+  expect((await check(command({ opts: { customTimeouts: { create: "1h30m" } } }))).controls).toEqual([]);
+  expect((await check(command(slow))).controls).toEqual(["bounded-time"]);
+});
+
+test("a cluster in a file may have its verifier in another", async () => {
+  const cluster = { type: "spillway:onprem:KubernetesCluster", name: "c", props: { version: "1.36" } };
+  expect((await check(JSON.stringify(cluster))).controls).toEqual([]);
+});
+
+test.each([
+  [{ "host-path": "advise" }, 1],
+  [{ "host-path": { enforcementLevel: "off" } }, 1],
+  [{ all: true }, 1],
+  [{ "host-path": "advisory", all: "mandatory", settings: { enforcementLevel: "mandatory" } }, 0],
+])("a level that is none is told with those there are: %o", async (configuration, count) => {
+  const { found } = await check("[]", configuration);
+  expect(found).toHaveLength(count);
+  for (const { control, message } of found) {
+    expect(control).toBe("settings");
+    expect(message).toContain('"mandatory", nor "advisory", nor "disabled"');
+    expect(message).not.toMatch(/advise|off/);
+  }
+});
+
 test("items of a list are waived by their own names", async () => {
   const list = (item: string) => `apiVersion: v1\nkind: List\nmetadata: {name: web}\nitems:\n- ${item}\n`;
   const waiver = { control: "host-namespaces", resource: "web", reason: "r", until: "9999-12-31" };
@@ -220,7 +269,7 @@ test.each([
   [{ all: "disabled", "host-namespaces": "mandatory" }, true, []],
   [{ all: "mandatory", "host-namespaces": "disabled" }, false, []],
   [{ settings: { enforcementLevel: "mandatory" } }, true, []],
-  [{ "host-namespaces": "disable" }, true, []],
+  [{ "host-namespaces": "disable" }, true, ["settings"]],
   [{ "host-namespace": "disabled" }, true, ["settings"]],
   [[{ all: "disabled" }], true, ["settings"]],
   ["disabled", true, ["settings"]],
