@@ -8,7 +8,12 @@ const FETCH_OF_WINDOWS = String.raw`\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMe
 
 const SUBSTITUTED: readonly RegExp[] = [
   new RegExp(`${INTERPRETER}\\s+(?:-\\w+\\s+)*(?:<<<\\s*)?["']?(?:\\$\\(|\`)\\s*${FETCH}`, "i"),
-  new RegExp(`(?:${INTERPRETER}|\\bsource|(?:^|[\\s;&|])\\.)\\s+(?:-\\w+\\s+)*<\\(\\s*${FETCH}`, "i"),
+  new RegExp(`${FETCH}[^\\n;]{0,500}>\\(\\s*(?:sudo\\s+)?${INTERPRETER}`, "i"),
+  new RegExp(`(?:^|[\\n;&|])\\s*["']?(?:\\$\\(|\`)\\s*${FETCH}`, "i"),
+  new RegExp(
+    `(?:${INTERPRETER}|\\bsource|(?:^|[\\s;&|])\\.)\\s+(?:-\\w+\\s+)*(?:<\\s*)?<\\(\\s*${FETCH}`,
+    "i",
+  ),
   new RegExp(`\\beval\\s+["']?(?:\\$\\(|\`)\\s*${FETCH}`, "i"),
   new RegExp(`${FETCH_OF_WINDOWS}[^\\n;]{0,500}\\|\\s*(?:iex|Invoke-Expression)\\b`, "i"),
   new RegExp(`\\b(?:iex|Invoke-Expression)\\b[^\\n;|]{0,500}${FETCH_OF_WINDOWS}`, "i"),
@@ -131,8 +136,8 @@ function* filesOf(words: readonly string[], isWget: boolean): Generator<string> 
   const [named, toFile] = [words.findIndex((word) => option.test(word)), words.indexOf(">")];
   for (const i of [named, toFile]) if (i >= 0 && words[i + 1]) yield plain(words[i + 1]!);
   for (const word of words) {
-    const joined = /^(?:--output(?:-document)?=|\d?>)(.+)/.exec(word);
-    if (joined) yield plain(joined[1]!);
+    const joined = /^(?:--output(?:-document)?=)(.+)|^[^>&]*>{1,2}([^>&]+)$/.exec(word);
+    if (joined) yield plain(joined[1] ?? joined[2]!);
     const address = /^https?:\/\/[^?]+\/([\w.-]+)(?:\?|$)/.exec(word);
     const isKept = isWget ? named < 0 : words.some((each) => /^(?:-[\w#]*O|--remote-name)/.test(each));
     if (address && isKept) yield address[1]!;
@@ -166,6 +171,7 @@ const UNVERIFIED: readonly RegExp[] = [
   /\bgpgcheck\s*=\s*0/,
   new RegExp(`\\b(?:sslverify|Verify-(?:Peer|Host))${OFF}`, "i"),
   /\[[^\]\n]{0,500}\btrusted=yes\b/,
+  /--(?:disable-content-trust(?!=false)|force-bad-verify)\b|\bAPT::Get::AllowUnauthenticated\b/,
   /\bAcquire::(?:Check-Valid-Until|AllowInsecureRepositories)\b/i,
   /\bverify\s*=\s*False\b|_create_unverified_context|\bCERT_NONE\b/,
   /\b(?:rejectUnauthorized|strictSSL)["']?\s*[:=]\s*(?:false|0)\b/,
@@ -180,16 +186,26 @@ export const disablesVerification = (text: string): boolean =>
 /** A word that stands for itself: neither a variable, nor what a command says. */
 const LITERAL = String.raw`["']?(?![\s$"'\`<-])[^\s"'$\`;|&]+`;
 
+/** A command that takes a literal after an option, or after what the pattern says. */
+const takes = (command: string, option: string): RegExp =>
+  new RegExp(`\\b(?:${command})\\s(?:[^\\n;|&]{0,500}\\s)?(?:${option})${LITERAL}`);
+
 /** Credentials as commands take them, by options that have no name which would say so. */
 const HANDED: readonly RegExp[] = [
-  new RegExp(
-    `\\bcurl\\s[^\\n;|&]{0,500}?\\s?(?:-[a-zA-Z]*[uU]|--user|--proxy-user)[\\s=]*["']?[\\w.@%+-]+:${LITERAL}`,
-  ),
-  new RegExp(`\\bsshpass\\s+-p\\s*${LITERAL}`),
-  new RegExp(`\\b(?:mysql\\w*|mariadb[\\w-]*)\\s(?:[^\\n;|&]{0,500}\\s)?-p(?!\\s)${LITERAL}`),
-  new RegExp(`\\s(?:registry\\s+)?login\\s(?:[^\\n;|&]{0,500}\\s)?-p[\\s=]+${LITERAL}`),
-  new RegExp(`\\bredis-cli\\s(?:[^\\n;|&]{0,500}\\s)?-a\\s+${LITERAL}`),
-  new RegExp(`\\bldap\\w+\\s(?:[^\\n;|&]{0,500}\\s)?-w\\s+${LITERAL}`),
+  takes("curl", `(?:-[a-zA-Z]*[uU]|--user|--proxy-user)[\\s=]*["']?[\\w.@%+-]+:`),
+  takes("sshpass", "-p\\s*"),
+  takes("mysql\\w*|mariadb[\\w-]*", "-p(?!\\s)"),
+  takes("login", "-p[\\s=]+"),
+  takes("(?:docker|podman|nerdctl|buildah|skopeo|helm|oras|crane)\\s(?:registry\\s)?login", "-p"),
+  takes("redis-cli", "-a\\s+"),
+  takes("ldap\\w+", "-w\\s+"),
+  takes("sqlcmd", "-P\\s*"),
+  takes("smbclient", "-U\\s*\\S{1,100}%"),
+  takes("ssh-keygen", "-N\\s*"),
+  takes("aws\\s+configure\\s+set", "[\\w.-]*(?:secret|token)[\\w.-]*\\s+"),
+  takes("htpasswd", "-(?=\\w*b)(?!\\w*n)\\w+\\s+\\S+\\s+\\S+\\s+"),
+  takes("htpasswd", "-(?=\\w*b)(?=\\w*n)\\w+\\s+\\S+\\s+"),
+  new RegExp(`\\bopenssl\\s+passwd\\s(?![^\\n;|&]{0,200}-(?:std)?in\\b)(?:-\\w+\\s+)*${LITERAL}`),
   new RegExp(`\\s-pass(?:in|out)?\\s+["']?pass:${LITERAL}`),
   /\b(?:echo|printf)\s[^\n;|&$`]{1,500}\|\s*[^\n;|&]{0,200}(?:--password-stdin|\bpasswd\s+--stdin|\bchpasswd\b|\bsudo\s+-S\b)/,
   /\bAuthorization["']?\s*[:=]\s*["']?(?:Basic|Bearer|Token)\s+(?![$<{])[\w.~+/=-]{8,}/i,

@@ -179,6 +179,16 @@ const CASES: Record<string, readonly Case[]> = {
       "ipConfigurations[0].publicIpAddressId",
     ),
     of(
+      AZURE_MACHINE,
+      { networkProfile: { networkInterfaces: [{ id: "a" }] } },
+      {
+        networkProfile: {
+          networkInterfaceConfigurations: [{ ipConfigurations: [{ publicIPAddressConfiguration: {} }] }],
+        },
+      },
+      "networkProfile.networkInterfaceConfigurations[0].ipConfigurations[0].publicIPAddressConfiguration",
+    ),
+    of(
       AZURE_SCALE_SET,
       {},
       {
@@ -234,7 +244,7 @@ const CASES: Record<string, readonly Case[]> = {
             ipv6CidrBlocks: ["2000::/3"],
           },
           { protocol: "-1", fromPort: 0, toPort: 0, cidrBlocks: ["0.0.0.0/1", "128.0.0.0/1"] },
-          { protocol: "udp", fromPort: 4789, toPort: 4789, cidrBlocks: [WORLD] },
+          { protocol: "tcp", fromPort: 4789, toPort: 4789, cidrBlocks: [WORLD] },
         ],
       },
       "ingress[0].cidrBlocks[1]",
@@ -292,7 +302,7 @@ const CASES: Record<string, readonly Case[]> = {
     ),
     of(
       "aws-native:ec2:SecurityGroup",
-      { securityGroupIngress: [{ ipProtocol: "udp", fromPort: 22, toPort: 22, cidrIp: WORLD }] },
+      { securityGroupIngress: [{ ipProtocol: "udp", fromPort: 51820, toPort: 51820, cidrIp: WORLD }] },
       { securityGroupIngress: [{ ipProtocol: "-1", cidrIp: WORLD }] },
       "securityGroupIngress[0].cidrIp",
     ),
@@ -374,6 +384,26 @@ const CASES: Record<string, readonly Case[]> = {
         match: { srcIpRanges: [WORLD], layer4Configs: [{ ipProtocol: "tcp", ports: ["7946"] }] },
       },
       "match.srcIpRanges[0]",
+    ),
+    of(
+      "gcp:compute/firewallPolicyWithRules:FirewallPolicyWithRules gcp:compute/networkFirewallPolicyWithRules:NetworkFirewallPolicyWithRules gcp:compute/regionNetworkFirewallPolicyWithRules:RegionNetworkFirewallPolicyWithRules",
+      {
+        rules: [
+          {
+            action: "allow",
+            match: { srcIpRanges: [WORLD], layer4Configs: [{ ipProtocol: "tcp", ports: ["443"] }] },
+          },
+        ],
+      },
+      {
+        rules: [
+          {
+            action: "allow",
+            match: { srcIpRanges: [WORLD], layer4Configs: [{ ipProtocol: "tcp", ports: ["22"] }] },
+          },
+        ],
+      },
+      "rules[0].match.srcIpRanges[0]",
     ),
   ],
   "cluster-legacy-auth": [
@@ -842,6 +872,18 @@ const CASES: Record<string, readonly Case[]> = {
       "publicNetworkAccess",
       "adminUserEnabled",
       "anonymousPullEnabled",
+    ),
+    of(
+      "azure-native:containerregistry:Registry",
+      { networkRuleSet: { defaultAction: "Deny", ipRules: [{ iPAddressOrRange: OFFICE }] } },
+      { networkRuleSet: { defaultAction: "Deny", ipRules: [{ iPAddressOrRange: WORLD }] } },
+      "networkRuleSet.ipRules[0].iPAddressOrRange",
+    ),
+    of(
+      "azure:containerservice/registry:Registry",
+      { networkRuleSet: [{ defaultAction: "Deny", ipRules: [{ ipRange: OFFICE }] }] },
+      { networkRuleSet: [{ defaultAction: "Deny", ipRules: [{ ipRange: WORLD }] }] },
+      "networkRuleSet[0].ipRules[0].ipRange",
     ),
     of(
       "azure:containerservice/registry:Registry",

@@ -34,6 +34,10 @@ test.each([
   "wget https://example.com/install.sh; chmod +x install.sh; sudo ./install.sh --yes",
   "wget -qO /tmp/x https://example.com/x && . /tmp/x",
   "curl -fsSLO https://example.com/setup.py && python3 setup.py",
+  "curl https://example.com/x>/tmp/a;bash /tmp/a",
+  "curl https://example.com/x | tee >(bash)",
+  "bash < <(curl -s https://example.com/x)",
+  "cd /tmp; $(curl -s https://example.com/x)",
   "iwr https://example.com/i.ps1 | iex",
   "Invoke-Expression (New-Object Net.WebClient).DownloadString('https://example.com/i.ps1')",
 ])("what was fetched runs: %s", (text) => expect(runsWhatItFetches(text)).toBe(true));
@@ -47,6 +51,7 @@ test.each([
   "cat script | bash",
   "curl https://example.com/x | gpg --dearmor >/etc/apt/keyrings/x.gpg",
   "curl https://example.com/list | sort | uniq",
+  "VERSION=$(curl -s https://example.com/stable.txt); echo $VERSION",
   "curl https://example.com/x | python3 -m json.tool",
   "curl https://example.com/x | python3 -c 'import json,sys; print(json.load(sys.stdin))'",
   "curl https://example.com/x | perl -pe s/a/b/",
@@ -94,6 +99,8 @@ test.each([
   "yum --setopt=sslverify=false install x",
   "echo check_certificate = off >> ~/.wgetrc",
   "curl -fsSLko x https://example.com",
+  "docker pull --disable-content-trust x",
+  "dpkg -i --force-bad-verify x.deb",
 ])("a check is switched off: %s", (text) => expect(disablesVerification(text)).toBe(true));
 
 test.each([
@@ -146,6 +153,14 @@ test.each([
   [{ create: "echo hunter22 | docker login -u a --password-stdin registry.example.com" }, ["create"]],
   [{ create: "echo 'root:hunter22' | chpasswd" }, ["create"]],
   [{ create: "redis-cli -a hunter22 ping" }, ["create"]],
+  [{ create: "docker login -u a -phunter22 registry.example.com" }, ["create"]],
+  [{ create: "aws configure set aws_secret_access_key wJalrXUtnFEMIK7MDENG" }, ["create"]],
+  [{ create: "vault login hvs.CAESIabcdefghijklmnopqrstuvwxyz" }, ["create"]],
+  [{ create: "htpasswd -bB /etc/htpasswd user hunter22" }, ["create"]],
+  [{ create: "htpasswd -nbB user hunter22" }, ["create"]],
+  [{ create: "useradd -p $(openssl passwd -6 hunter22) a" }, ["create"]],
+  [{ create: "ssh-keygen -t ed25519 -N hunter22 -f k" }, ["create"]],
+  [{ create: "sqlcmd -U sa -P hunter22" }, ["create"]],
   [{ create: "openssl rsa -passin pass:hunter22 -in a" }, ["create"]],
   [{ create: "kubectl create secret generic db --from-literal=password=hunter22" }, ["create"]],
   [{ create: "sed -i 's/^password: .*/password: hunter22/' x" }, ["create"]],
@@ -163,6 +178,8 @@ test.each([
   [{ environment: { API_TOKEN: "/run/secrets/token", DB_SECRET: "arn:aws:secretsmanager:a" } }],
   [{ create: "kubectl create secret generic database --from-file=password=/run/secrets/db" }],
   [{ create: "kubectl get secret database-credentials -o name" }],
+  [{ create: "gcloud secrets versions access latest --secret=database-password" }],
+  [{ environment: { MAX_TOKENS: "4096" } }],
   [{ create: "docker build --secret id=npmrc,src=/run/npmrc ." }],
   [{ create: "aws secretsmanager get-secret-value --secret-id prod/database" }],
   [{ create: "vault token lookup; echo the password changes" }],
@@ -170,6 +187,9 @@ test.each([
   [{ create: 'curl -u "admin:$PASSWORD" https://example.com; curl -u "$LOGIN" https://example.com' }],
   [{ create: 'echo "root:$PASSWORD" | chpasswd; cat /run/p | docker login -u a --password-stdin h' }],
   [{ create: 'curl -H "Authorization: Bearer $(cat /run/token)" https://example.com' }],
+  [{ create: "ssh-keygen -t ed25519 -N '' -f k; openssl passwd -6 -salt abc -stdin < /run/p" }],
+  [{ create: 'htpasswd -bB /etc/htpasswd user "$PASSWORD"; htpasswd -B -i /etc/htpasswd user' }],
+  [{ create: "vault login -method=userpass -path=people; aws configure set region eu-west-1" }],
   [{ create: "docker run -p 8080:80 nginx; mkdir -p /srv/docker/login -p" }],
 ])("no credential in a command: %o", (props) => {
   expect(found("secret-in-command", REMOTE, { connection, ...props })).toEqual([]);

@@ -19,6 +19,7 @@ import {
   AKS_CLASSIC,
   AKS_POOL,
   AKS_POOL_CLASSIC,
+  AZURE_MACHINE,
   AZURE_SCALE_SET,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
@@ -106,6 +107,8 @@ export const privateNodes: Control = cloudControl(
     "azure-native:network:NetworkInterface": (props) => azure(whole(props), undefined, "publicIPAddress"),
     "azure:network/networkInterface:NetworkInterface": (props) =>
       azure(whole(props), undefined, "publicIpAddressId"),
+    [AZURE_MACHINE]: (props) =>
+      azure(whole(props), "networkProfile.networkInterfaceConfigurations", "publicIPAddressConfiguration"),
     [AZURE_SCALE_SET]: (props) =>
       azure(
         whole(props),

@@ -3,7 +3,7 @@ import { CREDENTIAL, isCredential } from "../secrets.ts";
 
 /** Tokens that let a machine join a cluster, hashes of passwords, and what is written into requests. */
 const TOKENS =
-  /(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w-]|\.\w)|\bK10[0-9a-f]{64}::|\bSWMTKN-1-[a-z0-9]{25,}|\$(?:1|2[aby]?|5|6|y|gy|7)\$[\w./$=,-]{20,}|\bAccountKey=[A-Za-z0-9+/]{40,}|\bBearer\s+[\w.~+/-]{16,}/;
+  /(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w-]|\.\w)|\bK10[0-9a-f]{64}::|\bSWMTKN-1-[a-z0-9]{25,}|\$(?:1|2[aby]?|5|6|y|gy|7)\$[\w./$=,-]{20,}|\bhv[sbr]\.[\w-]{20,}|\bAccountKey=[A-Za-z0-9+/]{40,}|\bBearer\s+[\w.~+/-]{16,}/;
 
 /** A name that is given a value: `NAME=value`, `name: value`, `"name": "value"`, `--name value`. */
 const ASSIGNMENT =
@@ -37,9 +37,12 @@ export function holdsCredential(text: string, depth = DEPTH): boolean {
 }
 
 function assigns(text: string): boolean {
-  for (const [, option, key, value] of text.matchAll(ASSIGNMENT)) {
+  for (const [whole, option, key, value] of text.matchAll(ASSIGNMENT)) {
     // `--secret id=npm,src=file` says which, and what it is not.
-    if (/^(?:secret|credential)s?$/i.test(option ?? "") || (option !== undefined && value!.includes("=")))
+    if (
+      /^-+(?:secret|credential)s?(?:[ \t]|=$)/i.test(whole) ||
+      (option !== undefined && value!.includes("="))
+    )
       continue;
     const name = (option ?? key ?? "").split(".").at(-1)!;
     if (isCredential(name, value!) && !isElsewhere(value!)) return true;

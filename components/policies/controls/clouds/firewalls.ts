@@ -113,7 +113,7 @@ function* googlePolicy(place: Place): Generator<Finding> {
   const isIn = isWord(get(value, "direction"), "ingress") && isWord(get(value, "action"), "allow");
   if (!isIn || !isKnown(disabled) || isTrue(disabled)) return;
   const names = googleNames(items(place, "match.layer4Configs"), "ipProtocol");
-  yield* open(items(place, "match.srcIpRanges"), "match.srcIpRanges", names);
+  yield* open(items(place, "match.srcIpRanges"), part(place, "match.srcIpRanges").path, names);
 }
 
 function* eachOf(props: unknown, key: string, keys: AwsKeys): Generator<Finding> {
@@ -169,6 +169,16 @@ export const openToWorld: Control = cloudControl(
         "gcp:compute/regionNetworkFirewallPolicyRule:RegionNetworkFirewallPolicyRule",
       ],
       (props) => googlePolicy(whole(props)),
+    ),
+    ...forTypes(
+      [
+        "gcp:compute/firewallPolicyWithRules:FirewallPolicyWithRules",
+        "gcp:compute/networkFirewallPolicyWithRules:NetworkFirewallPolicyWithRules",
+        "gcp:compute/regionNetworkFirewallPolicyWithRules:RegionNetworkFirewallPolicyWithRules",
+      ],
+      function* (props) {
+        for (const rule of items(whole(props), "rules")) yield* googlePolicy(rule);
+      },
     ),
   },
 );

@@ -8,24 +8,27 @@ export interface Ports {
 
 export type Protocol = "tcp" | "udp" | "all" | "other";
 
-/** Ports that hosts and clusters are run by; what is served to the world has others. */
-const GUARDED: readonly (readonly [port: number, protocols: string, name: string])[] = [
-  [22, "tcp", "SSH"],
-  [2375, "tcp", "Docker"],
-  [2376, "tcp", "Docker"],
-  [2377, "tcp", "Swarm"],
-  [2379, "tcp", "etcd"],
-  [2380, "tcp", "etcd"],
-  [3389, "tcp udp", "RDP"],
-  [4789, "udp", "VXLAN"],
-  [6443, "tcp", "Kubernetes"],
-  [7946, "tcp udp", "Swarm"],
-  [8472, "udp", "VXLAN"],
-  [9345, "tcp", "RKE2"],
-  [10250, "tcp", "kubelet"],
-  [10255, "tcp", "kubelet"],
-  [10257, "tcp", "kube-controller-manager"],
-  [10259, "tcp", "kube-scheduler"],
+/**
+ * Ports that hosts and clusters are run by, whichever of TCP and UDP a rule says: what is served to the world has
+ * others.
+ */
+const GUARDED: readonly (readonly [port: number, name: string])[] = [
+  [22, "SSH"],
+  [2375, "Docker"],
+  [2376, "Docker"],
+  [2377, "Swarm"],
+  [2379, "etcd"],
+  [2380, "etcd"],
+  [3389, "RDP"],
+  [4789, "VXLAN"],
+  [6443, "Kubernetes"],
+  [7946, "Swarm"],
+  [8472, "VXLAN"],
+  [9345, "RKE2"],
+  [10250, "kubelet"],
+  [10255, "kubelet"],
+  [10257, "kube-controller-manager"],
+  [10259, "kube-scheduler"],
 ];
 
 /** Not 0, which is nobody's. */
@@ -56,7 +59,5 @@ export function namesOf(protocol: Protocol | undefined, spans: readonly (Ports |
   const covers = (from: number, to = from) =>
     spans.some((span) => span !== undefined && span.from <= from && to <= span.to);
   if (covers(EVERY.from, EVERY.to)) return ["every port"];
-  return GUARDED.flatMap(([port, protocols, name]) =>
-    (protocol === "all" || protocols.includes(protocol)) && covers(port) ? [`${port} (${name})`] : [],
-  );
+  return GUARDED.flatMap(([port, name]) => (covers(port) ? [`${port} (${name})`] : []));
 }

@@ -15,6 +15,7 @@ import {
   part,
   whole,
 } from "./cloud.ts";
+import { worldIn } from "./ranges.ts";
 
 const ECR = "aws:ecr/repository:Repository";
 const ECR_NATIVE = "aws-native:ecr:Repository";
@@ -139,9 +140,21 @@ function* policyOfGoogle(place: Place): Generator<Finding> {
     yield { path: "policyData", what: "everyone is let in" };
 }
 
+/** Ranges that reach a registry which denies all others. */
+function* rangesOf(place: Place, key: string): Generator<Finding> {
+  const sources = items(place, "networkRuleSet").flatMap((rules) => items(rules, "ipRules"));
+  const list = part(place, "networkRuleSet.ipRules").path;
+  for (const path of worldIn(
+    sources.map((source) => part(source, key)),
+    list,
+  ))
+    yield { path, what: "everyone is let in" };
+}
+
 function* azure(place: Place): Generator<Finding> {
   const rule = get(place.value, "networkRuleSet.defaultAction");
   if (isKnown(rule) && rule !== "Deny") yield* mustBeOneOf(place, "publicNetworkAccess", ["Disabled"]);
+  yield* rangesOf(place, "iPAddressOrRange");
   yield* mustBeOff(place, "adminUserEnabled");
   yield* mustBeOff(place, "anonymousPullEnabled");
 }
@@ -153,6 +166,7 @@ function* azureClassic(place: Place): Generator<Finding> {
   const { value, path } = part(place, "publicNetworkAccessEnabled");
   if (isKnown(action) && action !== "Deny" && isKnown(value) && !isFalse(value))
     yield isAbsent(value) ? { path, what: "nothing is said" } : { path };
+  yield* rangesOf(place, "ipRange");
   yield* mustBeOff(place, "adminEnabled");
   yield* mustBeOff(place, "anonymousPullEnabled");
 }
