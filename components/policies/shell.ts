@@ -26,8 +26,12 @@ const LOOKED_AT =
 /** Quotes that hold signs together: which of them do is not known of a part of a command. */
 const QUOTES = ["", "'", '"', `'"`] as const;
 
+/** One of these is in whatever fetches: most commands are not looked at any further. */
+const MAY_FETCH = /curl|wget|fetch|aria2c|https?\s|iwr|irm|Invoke-|DownloadString/i;
+
 /** Whether something that was fetched runs unseen. */
 export function runsWhatItFetches(text: string): boolean {
+  if (!MAY_FETCH.test(text)) return false;
   const whole = text.replace(/\\\r?\n/g, " ");
   if (SUBSTITUTED.some((pattern) => pattern.test(whole))) return true;
   return QUOTES.some((quotes) => {
@@ -179,9 +183,13 @@ const UNVERIFIED: readonly RegExp[] = [
   /\binsecure-skip-tls-verify["']?\s*:\s*true\b/,
 ];
 
+/** One of these is in whatever the patterns above find. */
+const MAY_SWITCH =
+  /curl|verif|insecure|check|trust|ssl|tls|gpg|unauth|validation|KnownHosts|NOSUM|SUMDB|FLAGS|nosignature|nodigest|force-yes|CERT_NONE|AllowInsecure/i;
+
 /** Whether a check of who is at the other end, or of who made something, is switched off. */
 export const disablesVerification = (text: string): boolean =>
-  UNVERIFIED.some((pattern) => pattern.test(text.replace(/\\\r?\n/g, " ")));
+  MAY_SWITCH.test(text) && UNVERIFIED.some((pattern) => pattern.test(text.replace(/\\\r?\n/g, " ")));
 
 /** A word that stands for itself: neither a variable, nor what a command says. */
 const LITERAL = String.raw`["']?(?![\s$"'\`<-])[^\s"'$\`;|&]+`;
