@@ -5,19 +5,19 @@ import { type Command, UsageError } from "./usage.ts";
 
 /** Judges files by the policy pack's controls, without an engine. */
 export const policyCheck: Command = {
-  usage: `  policy-check [--config FILE] FILE...
+  usage: `  policy-check [--config FILE] [--advice] FILE...
       Judges files of Kubernetes (YAML, JSON) and resources as Pulumi has them ({type, name, props}): a line of
-      JSON for each violation, then a summary, which counts what is only advice as well; exit code 1 when there
-      are violations. The configuration is that of \`pulumi up --policy-pack-config\`.
+      JSON for each violation, with --advice also for what is only advised, then a summary, which counts both;
+      exit code 1 when there are violations. The configuration is that of \`pulumi up --policy-pack-config\`.
 `,
-  options: { config: { type: "string" } },
-  async run({ config }, files) {
+  options: { config: { type: "string" }, advice: { type: "boolean" } },
+  async run({ config, advice: wantsAdvice }, files) {
     if (files.length === 0) throw new UsageError("say which files");
     const lines: string[] = [];
     const configuration = typeof config === "string" ? await configurationIn(config) : {};
-    const { violations, advice, resources } = await checkFiles(files, configuration, (violation) =>
-      lines.push(JSON.stringify(violation)),
-    );
+    const { violations, advice, resources } = await checkFiles(files, configuration, (found) => {
+      if (found.level !== "advisory" || wantsAdvice) lines.push(JSON.stringify(found));
+    });
     const summary = { summary: { files: files.length, resources, violations, advice } };
     return { text: [...lines, JSON.stringify(summary)].join("\n"), code: violations > 0 ? 1 : 0 };
   },

@@ -13,6 +13,8 @@ export interface FileViolation {
   control: string;
   path: string;
   message: string;
+  /** What is only advice stops nothing. @default it is a violation */
+  level?: "advisory";
 }
 
 /**
@@ -32,11 +34,12 @@ export async function checkFiles(
   const say = (file: string, resource: Resource | undefined, violation: Violation) => {
     const { control, path, title, message } = violation;
     const level = levelOf(control);
+    if (level === "disabled") return;
     if (level === "advisory") advice++;
-    if (level !== "mandatory") return;
-    violations++;
+    else violations++;
     const named = resource ? `${resource.type}::${resource.name}` : "";
-    note({ file, resource: named, policy: control, control, path, message: `${title}. ${message}` });
+    const found = { file, resource: named, policy: control, control, path, message: `${title}. ${message}` };
+    note(level === "advisory" ? { ...found, level } : found);
   };
   const complain = (control: string, title: string, file: string, message: string) =>
     say(file, undefined, { control, title, path: "", message });

@@ -20,8 +20,6 @@ export interface Settings {
   scanDays: number;
   /** Names of bases that images may stand on; all when there is none. */
   bases: readonly string[];
-  /** Whether variables may be read from Secrets. */
-  secretVariables: "allowed" | "denied";
   /** Who verifies signatures, where that is not in the stack. */
   admissionVerifier: string | undefined;
   /** The day of the run, as 2026-11-26. */
@@ -75,10 +73,6 @@ export const SETTINGS_SCHEMA = {
   },
   scanDays: { type: "number", description: "Days that a scan is good for: 30" },
   bases: { type: "array", items: { type: "string" }, description: "Bases that images may stand on" },
-  secretVariables: {
-    enum: ["allowed", "denied"],
-    description: "Whether a container's environment may be read from Secrets: denied",
-  },
   admissionVerifier: {
     type: "string",
     description: "Who verifies signatures, where that is in another stack",
@@ -136,7 +130,6 @@ export function settingsOf(
     images: recordsOf(said, today, problems),
     scanDays: quantity(said, "scanDays", 30, problems),
     bases: texts(said, "bases", [], problems),
-    secretVariables: secretVariablesOf(said, problems),
     admissionVerifier: typeof said.admissionVerifier === "string" ? said.admissionVerifier : undefined,
     today,
     kubernetesVersions: texts(said, "kubernetesVersions", DEFAULTS.kubernetesVersions, problems),
@@ -158,13 +151,6 @@ function environmentOf(said: Properties, stack: string | undefined, problems: st
   }
   const own = stack !== undefined && Object.hasOwn(environments, stack) ? environments[stack] : undefined;
   return own === "development" ? "development" : "production";
-}
-
-function secretVariablesOf({ secretVariables }: Properties, problems: string[]): "allowed" | "denied" {
-  if (secretVariables === "allowed") return "allowed";
-  if (secretVariables !== undefined && secretVariables !== "denied")
-    problems.push('secretVariables: neither "allowed" nor "denied"; they are denied');
-  return "denied";
 }
 
 function texts(

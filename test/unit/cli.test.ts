@@ -61,7 +61,10 @@ test("files are judged: a line for each violation, a summary, and an exit code",
     expect(more).toEqual([]);
     const advised = await spoken("policy-check", "--config", config!, bad!);
     expect(advised.code).toBe(0);
-    expect(advised.out).toMatch(/"violations":0,"advice":1/);
+    expect(advised.out).toMatch(/^{"summary":.*"violations":0,"advice":1/);
+    const shown = await spoken("policy-check", "--advice", "--config", config!, bad!);
+    expect(shown.code).toBe(0);
+    expect(JSON.parse(shown.out.split("\n")[0]!)).toEqual({ ...violation, level: "advisory" });
     expect((await spoken("policy-check")).code).toBe(2);
     expect((await spoken("policy-check", "--config", "/nowhere", bad!)).code).toBe(2);
   } finally {

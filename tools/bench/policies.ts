@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ownPolicies } from "../../test/lab/stack.ts";
@@ -6,7 +6,7 @@ import { checkout } from "../engine/paths.ts";
 import { child } from "./child.ts";
 import { type Measure, said, seconds } from "./measure.ts";
 import { rounds } from "./options.ts";
-import { benchStack, mustEnd } from "./stack.ts";
+import { benchStack, mustEnd, UP } from "./stack.ts";
 import { later } from "./tidy.ts";
 
 const RESOURCES = 1000;
@@ -57,26 +57,63 @@ for (let i = 0; i < ${RESOURCES}; i++) new Judged(\`d\${i}\`, JSON.parse(text.re
 
 /** The pack on the engine and over files. */
 export async function policies(): Promise<Measure[]> {
-  return [await onEngine(), ...(await overFiles())];
+  return [...(await onEngine()), ...(await overFiles())];
 }
 
-async function onEngine(): Promise<Measure> {
+async function onEngine(): Promise<Measure[]> {
   const stack = benchStack({ name: "bench-policies", program });
+  const empty = emptyPack(stack.project);
   mustEnd(await stack.run(["stack", "init"]));
-  const ours: number[] = [];
-  const plain: number[] = [];
-  for (let round = 0; round < rounds(3); round++) {
-    ours.push(said("preview with the pack", mustEnd(await stack.run(["preview", ...ownPolicies])).seconds));
-    plain.push(said("preview without", mustEnd(await stack.run(["preview"])).seconds));
-  }
-  return {
-    bench: "policies",
-    what: `preview of ${RESOURCES} Deployments with the pack`,
-    unit: "s",
-    ours,
-    other: { what: "the same without it", values: plain },
-    limit: { mostTimes: 1.15 },
+  const timed = async (what: string, args: string[]) => said(what, mustEnd(await stack.run(args)).seconds);
+  const up = async (what: string, args: readonly string[]) => {
+    const taken = await timed(`up ${what}`, [...UP, ...args]);
+    mustEnd(await stack.destroy());
+    return taken;
   };
+  const [preview, plainPreview, floor, made, plainMade]: number[][] = [[], [], [], [], []];
+  for (let round = 0; round < rounds(3); round++) {
+    preview!.push(await timed("preview with the pack", ["preview", ...ownPolicies]));
+    plainPreview!.push(await timed("preview without", ["preview"]));
+    floor!.push(await timed("preview with an empty pack", ["preview", "--policy-pack", empty]));
+    made!.push(await up("with the pack", ownPolicies));
+    plainMade!.push(await up("without", []));
+  }
+  const limit = { mostTimes: 1.15 };
+  const without = (values: number[]) => ({ what: "the same without it", values });
+  const what = `${RESOURCES} Deployments with the pack`;
+  return [
+    { bench: "policies", what: `up of ${what}`, unit: "s", ours: made!, other: without(plainMade!), limit },
+    {
+      bench: "policies",
+      what: `preview of ${what}`,
+      unit: "s",
+      ours: preview!,
+      other: without(plainPreview!),
+      limit,
+    },
+    {
+      bench: "policies",
+      what: `preview of ${what}`,
+      unit: "s",
+      ours: preview!,
+      other: { what: "with a pack of one policy that says nothing", values: floor! },
+    },
+  ];
+}
+
+/** What any pack costs: its process, and a question for each resource. */
+function emptyPack(project: string): string {
+  const folder = join(project, "empty-pack");
+  const files = {
+    "PulumiPolicy.yaml": "runtime: { name: nodejs, options: { typescript: false } }\nmain: index.js\n",
+    "package.json": '{ "name": "empty", "version": "0.0.1", "type": "module", "main": "index.js" }\n',
+    "index.js": `import { PolicyPack } from "@pulumi/policy";
+new PolicyPack("empty", { policies: [{ name: "none", description: "none", validateResource() {} }] });
+`,
+  };
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
 }
 
 const FILES = 3000;

@@ -16,6 +16,7 @@ import {
   textOf,
 } from "../value.ts";
 import { isSecretVariable } from "./clouds/functions.ts";
+import { RUNTIME_CAPABILITIES } from "./privileges.ts";
 import { CREDENTIAL, isCredential } from "./secrets.ts";
 import { reachesRuntime } from "./workloads.ts";
 
@@ -123,6 +124,14 @@ const words = (value: unknown): string[] =>
   listOf(value).flatMap((each) =>
     typeof each === "string" ? [each.toUpperCase().replace(/^CAP_/, "")] : [],
   );
+
+const added = ({ props, isService, value }: Subject): string[] =>
+  words(isService ? value("capAdds") : at(props, "capabilities", "adds"));
+
+const addedCapabilities = both("added-capabilities", function* (subject) {
+  if (added(subject).some((each) => !RUNTIME_CAPABILITIES.has(each)))
+    yield { path: subject.isService ? subject.path("capAdds") : "capabilities.adds" };
+});
 
 const capabilities = both("capabilities", function* ({ props, isService, path, value }) {
   const [add, drop, place] = isService
@@ -332,8 +341,9 @@ export const docker: readonly Addition[] = [
   hostPath,
   runtimeSocket,
   hostPort,
+  addedCapabilities,
   capabilities,
-  unconfined("seccomp", "seccomp"),
+  unconfined("unconfined-seccomp", "seccomp"),
   unconfined("app-armor", "apparmor"),
   unconfined("selinux", "label"),
   privilegeEscalation,

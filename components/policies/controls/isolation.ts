@@ -109,6 +109,22 @@ const procMount = containerControl(
 
 const CONFINED = new Set<unknown>(["RuntimeDefault", "Localhost"]);
 
+const SECCOMP_ANNOTATION = /^(container\.)?seccomp\.security\.alpha\.kubernetes\.io\//;
+
+const unconfinedSeccomp = podControl(
+  {
+    id: "unconfined-seccomp",
+    practice: "isolation",
+    title: "The filter of system calls is not switched off",
+    remedy: 'set seccompProfile.type to "RuntimeDefault" or "Localhost"',
+    source,
+  },
+  function* (pod) {
+    yield* unconfined(pod.metadata, SECCOMP_ANNOTATION, "unconfined");
+    yield* profiles(pod, "seccompProfile");
+  },
+);
+
 const seccomp = podControl(
   {
     id: "seccomp",
@@ -118,11 +134,7 @@ const seccomp = podControl(
     source,
   },
   function* (pod) {
-    yield* unconfined(
-      pod.metadata,
-      /^(container\.)?seccomp\.security\.alpha\.kubernetes\.io\//,
-      "unconfined",
-    );
+    yield* unconfined(pod.metadata, SECCOMP_ANNOTATION, "unconfined");
     if (pod.isWindows) return;
     yield* profiles(pod, "seccompProfile");
     if (pod.isPatch || !containersKnown(pod)) return;
@@ -279,6 +291,7 @@ export const isolation: readonly Control[] = [
   hostPort,
   hostProbes,
   procMount,
+  unconfinedSeccomp,
   seccomp,
   appArmor,
   seLinux,

@@ -1,6 +1,6 @@
 /**
  * The Pod Security Standards, baseline and restricted, as Kubernetes 1.35 enforces them at its newest level.
- * Where the restricted level is the stricter of two checks of one thing, there is one control, the restricted.
+ * Capabilities and seccomp have a control for each level: whoever waives the restricted one keeps the baseline.
  *
  * Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/ and the checks in
  * k8s.io/pod-security-admission/policy.

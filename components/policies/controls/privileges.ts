@@ -18,6 +18,39 @@ const privileged = mustBeOff(
   "privileged",
 );
 
+/** What container runtimes give a container that asks for nothing. */
+export const RUNTIME_CAPABILITIES: ReadonlySet<unknown> = new Set([
+  "AUDIT_WRITE",
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "MKNOD",
+  "NET_BIND_SERVICE",
+  "SETFCAP",
+  "SETGID",
+  "SETPCAP",
+  "SETUID",
+  "SYS_CHROOT",
+]);
+
+const addedCapabilities = containerControl(
+  {
+    id: "added-capabilities",
+    practice: "least-privilege",
+    title: "Containers add no capability that their runtime would not give by itself",
+    remedy: "leave it out of securityContext.capabilities.add",
+    source,
+  },
+  function* ({ props, path }) {
+    for (const [i, each] of listOf(at(props, "securityContext", "capabilities", "add")).entries()) {
+      if (isKnown(each) && !RUNTIME_CAPABILITIES.has(each))
+        yield { path: `${join(path, "securityContext.capabilities.add")}[${i}]`, what: "is added" };
+    }
+  },
+);
+
 const capabilities = containerControl(
   {
     id: "capabilities",
@@ -104,6 +137,7 @@ const runAsUser = podControl(
 
 export const privileges: readonly Control[] = [
   privileged,
+  addedCapabilities,
   capabilities,
   privilegeEscalation,
   runAsNonRoot,

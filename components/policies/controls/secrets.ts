@@ -1,7 +1,6 @@
 /** Secrets that stand where they do not belong: in environments and arguments. */
 import { type Control, containerControl } from "../control.ts";
-import type { Finding } from "../resource.ts";
-import { at, isAbsent, isKnown, leaves, listOf, type Properties, textOf } from "../value.ts";
+import { at, isAbsent, isKnown, leaves, listOf, textOf } from "../value.ts";
 
 /** Names of variables that hold credentials; `_FILE` and its like name a place. */
 const CREDENTIAL_NAME =
@@ -45,11 +44,9 @@ const secretInEnvironment = containerControl(
     practice: "secrets",
     title:
       "Credentials stand neither in a pod's description or a ConfigMap, nor in a container's environment",
-    remedy:
-      "keep it in a Secret and mount that as a file; settings.secretVariables allows variables that are read from one",
+    remedy: "keep it in a Secret, mounted as a file or named by valueFrom.secretKeyRef",
   },
-  function* ({ props, path }, _, { secretVariables }) {
-    if (secretVariables !== "allowed") yield* variablesOfSecrets(props, path);
+  function* ({ props, path }) {
     for (const [i, variable] of listOf(props.env).entries()) {
       const [name, value] = [textOf(at(variable, "name")) ?? "", textOf(at(variable, "value"))];
       if (value !== undefined && !REFERENCE.test(value) && !CREDENTIAL.test(value) && isVariable(name, value))
@@ -68,17 +65,24 @@ const secretInEnvironment = containerControl(
 );
 
 /** An environment is inherited by every process, and is in what crashed ones leave behind. */
-function* variablesOfSecrets({ env, envFrom }: Properties, path: string): Generator<Finding> {
-  const what = "it puts a Secret into the environment";
-  for (const [i, variable] of listOf(env).entries()) {
-    const source = at(variable, "valueFrom", "secretKeyRef");
-    if (isKnown(source) && !isAbsent(source))
-      yield { path: `${path}.env[${i}].valueFrom.secretKeyRef`, what };
-  }
-  for (const [i, each] of listOf(envFrom).entries()) {
-    const source = at(each, "secretRef");
-    if (isKnown(source) && !isAbsent(source)) yield { path: `${path}.envFrom[${i}].secretRef`, what };
-  }
-}
+const secretAsVariable = containerControl(
+  {
+    id: "secret-as-variable",
+    practice: "secrets",
+    title: "Secrets are mounted as files, not read into the environment",
+    remedy: "mount the Secret as a volume, where the program can read a file",
+    level: "advisory",
+  },
+  function* ({ props, path }) {
+    for (const [i, variable] of listOf(props.env).entries()) {
+      const place = `${path}.env[${i}].valueFrom.secretKeyRef`;
+      if (isSaid(at(variable, "valueFrom", "secretKeyRef"))) yield { path: place };
+    }
+    for (const [i, each] of listOf(props.envFrom).entries())
+      if (isSaid(at(each, "secretRef"))) yield { path: `${path}.envFrom[${i}].secretRef` };
+  },
+);
 
-export const secrets: readonly Control[] = [secretInEnvironment];
+const isSaid = (value: unknown): boolean => isKnown(value) && !isAbsent(value);
+
+export const secrets: readonly Control[] = [secretInEnvironment, secretAsVariable];

@@ -37,6 +37,7 @@ const CONTAINER = "docker:index/container:Container";
 const SERVICE = "docker:index/service:Service";
 
 const ids = [
+  "added-capabilities",
   "allowed-registries",
   "app-armor",
   "capabilities",
@@ -53,7 +54,7 @@ const ids = [
   "require-digest",
   "run-as-non-root",
   "runtime-socket",
-  "seccomp",
+  "unconfined-seccomp",
   "secret-in-environment",
   "selinux",
 ];
@@ -77,8 +78,13 @@ test.each<[string, Properties, string[]]>([
   ["host-port", { ports: [{ internal: 80, external: 80 }] }, ["ports[0].external"]],
   ["host-port", { publishAllPorts: true }, ["publishAllPorts"]],
   ["capabilities", { capabilities: { drops: ["ALL"], adds: ["CAP_SYS_ADMIN"] } }, ["capabilities.adds"]],
+  [
+    "added-capabilities",
+    { capabilities: { drops: ["ALL"], adds: ["CAP_SYS_ADMIN"] } },
+    ["capabilities.adds"],
+  ],
   ["capabilities", { capabilities: undefined }, ["capabilities.drops"]],
-  ["seccomp", { securityOpts: ["seccomp=unconfined"] }, ["securityOpts[0]"]],
+  ["unconfined-seccomp", { securityOpts: ["seccomp=unconfined"] }, ["securityOpts[0]"]],
   ["app-armor", { securityOpts: ["apparmor:unconfined"] }, ["securityOpts[0]"]],
   ["selinux", { securityOpts: ["label=disable"] }, ["securityOpts[0]"]],
   ["privilege-escalation", { securityOpts: [] }, ["securityOpts"]],

@@ -27,7 +27,7 @@ function cases(level: string, verdict: string): { name: string; resource: Resour
 const ANSWERS: Record<string, string> = {
   allowprivilegeescalation: "privilege-escalation",
   apparmorprofile: "app-armor",
-  capabilities_baseline: "capabilities",
+  capabilities_baseline: "added-capabilities",
   capabilities_restricted: "capabilities",
   hostnamespaces: "host-namespaces",
   hostpathvolumes: "host-path",
@@ -39,7 +39,7 @@ const ANSWERS: Record<string, string> = {
   restrictedvolumes: "volume-types",
   runasnonroot: "run-as-non-root",
   runasuser: "run-as-user",
-  seccompprofile_baseline: "seccomp",
+  seccompprofile_baseline: "unconfined-seccomp",
   seccompprofile_restricted: "seccomp",
   selinuxoptions: "selinux",
   sysctls: "sysctls",

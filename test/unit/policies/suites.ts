@@ -35,7 +35,7 @@ const kyverno: Suite = {
   good: /(^|-)good/,
   policies: [
     ...policies("pod-security/baseline", {
-      "disallow-capabilities": "capabilities",
+      "disallow-capabilities": "added-capabilities",
       "disallow-host-namespaces": "host-namespaces",
       "disallow-host-path": "host-path",
       "disallow-host-ports": "host-port",
@@ -44,7 +44,7 @@ const kyverno: Suite = {
       "disallow-proc-mount": "proc-mount",
       "disallow-selinux": "selinux",
       "restrict-apparmor-profiles": "app-armor",
-      "restrict-seccomp": "seccomp",
+      "restrict-seccomp": "unconfined-seccomp",
       "restrict-sysctls": "sysctls",
     }),
     ...policies("pod-security/restricted", {
@@ -75,7 +75,7 @@ const kyverno: Suite = {
       settings: { registries: ["eu.foo.io", "bar.io"] },
     },
     ...policies("other", {
-      "disallow-secrets-from-env-vars": "secret-in-environment",
+      "disallow-secrets-from-env-vars": "secret-as-variable",
       "imagepullpolicy-always": "pull-policy",
       "ingress-host-match-tls": "ingress-tls",
       "require-ingress-https": "ingress-tls",
@@ -107,8 +107,8 @@ const checkov: Suite = {
   good: /PASSED[^/]*$/,
   policies: Object.entries({
     AllowPrivilegeEscalation: "privilege-escalation",
-    AllowedCapabilities: "capabilities",
-    AllowedCapabilitiesSysAdmin: "capabilities",
+    AllowedCapabilities: "added-capabilities",
+    AllowedCapabilitiesSysAdmin: "added-capabilities",
     DefaultServiceAccount: "service-account-token",
     DropCapabilities: "capabilities",
     HostPort: "host-port",
@@ -118,7 +118,7 @@ const checkov: Suite = {
     ReadOnlyFilesystem: "read-only-root",
     RootContainers: "run-as-non-root",
     Seccomp: "seccomp",
-    Secrets: "secret-in-environment",
+    Secrets: "secret-as-variable",
     ServiceAccountTokens: "service-account-token",
   }).map(([name, control]) => ({ path: `${CHECKS}${name}`, control })),
 };
@@ -132,14 +132,14 @@ const polaris: Suite = {
   policies: policies("test/checks", {
     automountServiceAccountToken: "service-account-token",
     cpuLimitsMissing: "cpu-limit",
-    dangerousCapabilities: "capabilities",
+    dangerousCapabilities: "added-capabilities",
     hostIPCSet: "host-namespaces",
     hostNetworkSet: "host-namespaces",
     hostPIDSet: "host-namespaces",
     hostPathSet: "host-path",
     hostPortSet: "host-port",
     hostProcess: "windows-host-process",
-    insecureCapabilities: "capabilities",
+    insecureCapabilities: "added-capabilities",
     livenessProbeMissing: "liveness-probe",
     memoryLimitsMissing: "memory-limit",
     missingNetworkPolicy: "default-deny",
@@ -183,7 +183,7 @@ const kubeLinter: Suite = {
     "non-isolated-pod.yml": "default-deny",
     "privilege-escalation-container.yml": "privilege-escalation",
     "privileged-container.yml": "privileged",
-    "read-secret-from-env-var.yml": "secret-in-environment",
+    "read-secret-from-env-var.yml": "secret-as-variable",
     "run-as-non-root.yml": "run-as-non-root",
     "sensitive-host-mounts.yml": "host-path",
     "unsafe-proc-mount.yml": "proc-mount",
@@ -255,19 +255,14 @@ export const suites: readonly Suite[] = [kyverno, checkov, polaris, kubeLinter, 
 /** Cases that a suite and this pack see differently, and why it stays so. */
 export const disagreements: readonly { path: RegExp; name?: RegExp; reason: string }[] = [
   {
-    path: /kyverno\/policies\/.*\/(disallow-capabilities|require-drop-all|require-drop-cap-net-raw)\//,
+    path: /kyverno\/policies\/.*\/(require-drop-all|require-drop-cap-net-raw)\//,
     name: /good/,
-    reason: "baseline lets capabilities be kept and added; the restricted level wants ALL dropped",
+    reason: "capabilities may be added there; the restricted level allows one",
   },
   {
     path: /kyverno\/policies\/.*\/require-drop-(all|cap-net-raw)\/.*corner/,
     name: /good/,
     reason: "named good, and applied as a bad case",
-  },
-  {
-    path: /kyverno\/policies\/.*\/(restrict-seccomp)\//,
-    name: /good/,
-    reason: "baseline lets seccomp be left out; the restricted level does not",
   },
   {
     path: /kyverno\/policies\/.*\/require-probes\//,
@@ -338,10 +333,6 @@ export const disagreements: readonly { path: RegExp; name?: RegExp; reason: stri
   {
     path: /polaris\/.*\/pullPolicyNotAlways\/failure/,
     reason: "the latest is asked for each time where nothing is said",
-  },
-  {
-    path: /polaris\/.*\/sensitiveContainerEnvVar\/success.sensitive_key_uses_valueFrom/,
-    reason: "Secrets are kept out of environments; settings.secretVariables allows them",
   },
   {
     path: /kube-linter\/tests\/checks\/drop-net-raw-capability/,
