@@ -92,7 +92,7 @@ awk '$2 !~ "^/run/(user|credentials)/" { print "mount", $2 }' /proc/mounts
 iptables-save 2>/dev/null | sed -n 's/^-A/rule -A/p; s/^:\\([^ ]*\\) - .*/chain \\1/p'
 systemctl list-unit-files --state=enabled --no-legend --plain | sed 's/^\\([^ ]*\\).*/enabled \\1/'
 systemctl list-units --state=active,failed --no-legend --plain |
-  sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg)'
+  sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg|credentials)'
 ps -eo comm= | grep -E '^(kube|etcd|coredns|cilium|pause|containerd-shim|hello|docker-reg|ceph)' | sed 's/^/process /'
 for key in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables; do sysctl "$key" 2>/dev/null; done
 if systemctl -q is-active containerd; then
