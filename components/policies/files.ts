@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { documentsOf, Unreadable } from "./documents.ts";
 import { objectsOf } from "./pods.ts";
 import { kubernetesOf, kubernetesType, type Resource, tokenOf } from "./resource.ts";
-import { at, isObject, type Properties } from "./value.ts";
+import { at, isObject, type Properties, UNKNOWN } from "./value.ts";
 
 export { documentsOf, Unreadable };
 
@@ -30,8 +30,31 @@ function asPulumi(value: Properties): Resource[] {
   const { type, name, props } = value;
   if (typeof type !== "string" || !isObject(props)) return [];
   const timeouts = timeoutsOf(at(value.options ?? value.opts, "customTimeouts"));
-  const own = { type, name: typeof name === "string" ? name : nameOf(props), props, timeouts };
-  return [own, ...(INLINE.test(type) ? madeBy(props) : [])];
+  const known = asWritten(props) as Properties;
+  const own = { type, name: typeof name === "string" ? name : nameOf(known), props: known, timeouts };
+  return [own, ...(INLINE.test(type) ? madeBy(known) : [])];
+}
+
+/** How engines write what is not known yet, by its kind, and what is a secret. */
+const NOT_KNOWN = new Set([
+  "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+  "030794c1-ac77-496b-92df-f27374a8bd58",
+  "e48ece36-62e2-4504-bad9-02848725956a",
+  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+]);
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+
+/** Values as the program gave them; a secret that is sealed is not known. */
+function asWritten(value: unknown): unknown {
+  if (typeof value === "string") return NOT_KNOWN.has(value) ? UNKNOWN : value;
+  if (Array.isArray(value)) return value.map(asWritten);
+  if (!isObject(value)) return value;
+  if (value[SIGNATURE] === SECRET) return "value" in value ? asWritten(value.value) : UNKNOWN;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, asWritten(each)]));
 }
 
 /** Whose children hold what they are made of in texts and objects; an engine shows each child by itself. */

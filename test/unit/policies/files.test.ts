@@ -211,13 +211,29 @@ test.each([
   expect(good.controls).not.toContain("host-namespaces");
 });
 
+const command = (more: object) =>
+  JSON.stringify({ type: "command:local:Command", name: "c", props: {}, ...more });
+
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+const NOT_KNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+test.each([
+  ["a secret", { [SIGNATURE]: SECRET, value: "hunter22" }, ["secret-in-command"]],
+  ["a sealed secret", { [SIGNATURE]: SECRET, ciphertext: "v1:aaaa" }, []],
+  ["what is not known yet", NOT_KNOWN, []],
+  ["a text", "hunter22", ["secret-in-command"]],
+])("a value as an engine writes it: %s", async (_, value, controls) => {
+  const props = { create: "true", environment: { DB_PASSWORD: value } };
+  expect((await check(command({ props }))).controls).toEqual(controls);
+  const whole = { create: "curl -k https://example.com", environment: value };
+  expect((await check(command({ props: whole }))).controls).toEqual(["disabled-verification"]);
+});
+
 test("a group whose text cannot be read is refused", async () => {
   const props = { yaml: "a: [" };
   expect((await check(JSON.stringify({ type: GROUP, name: "g", props }))).controls).toEqual(["readable"]);
 });
-
-const command = (more: object) =>
-  JSON.stringify({ type: "command:local:Command", name: "c", props: {}, ...more });
 
 test("times that options name are judged, where there are options", async () => {
   const slow = { options: { customTimeouts: { create: "0s" } } };
