@@ -4,7 +4,7 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1/index.js";
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { refuse } from "../model/problem.ts";
-import { pinned, webServiceProblems } from "./web-service.problems.ts";
+import { pinned, webServiceProblems } from "./web-service-problems.ts";
 
 export interface WebServiceArgs {
   /** Image with its digest, such as `registry.example.com/shop@sha256:0f3a...`; a tag alone is refused. */

@@ -193,7 +193,7 @@ describe("a web service", () => {
   });
 
   test("refuses a late image without a digest where it is used", async () => {
-    const { pinned } = await import("../../components/kubernetes/web-service.problems.ts");
+    const { pinned } = await import("../../components/kubernetes/web-service-problems.ts");
     expect(() => pinned("shop:latest")).toThrow("has no digest");
     const late = await manifests({ image: pulumi.output(image) });
     expect(containerOf(late).image).toBe(image);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { webServiceProblems } from "../../components/kubernetes/web-service.problems.ts";
+import { webServiceProblems } from "../../components/kubernetes/web-service-problems.ts";
 import { Site as LabSite } from "../../components/lab/index.ts";
 import { describe as line, type Problem, Refusal } from "../../components/model/problem.ts";
 import { clusterProblems } from "../../components/onprem/cluster-problems.ts";

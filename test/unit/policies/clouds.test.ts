@@ -620,11 +620,12 @@ const CASES: Record<string, readonly Case[]> = {
     ),
     of(
       AKS,
-      { agentPoolProfiles: [{ osSKU: "AzureLinux" }, { osSKU: "Ubuntu" }, { osSKU: "Windows2022" }] },
+      { agentPoolProfiles: [{ osSKU: "AzureLinux" }, {}, { osSKU: "Windows2022" }] },
       { agentPoolProfiles: [{ osSKU: "CBLMariner" }] },
       "agentPoolProfiles[0].osSKU",
     ),
     of(AKS_POOL, { osSKU: "AzureLinux" }, { osSKU: "Windows2019" }, "osSKU"),
+    of(AKS_POOL, {}, { osSKU: "Ubuntu" }, "osSKU"),
     of(
       AKS_CLASSIC,
       { defaultNodePool: { osSku: "AzureLinux" } },

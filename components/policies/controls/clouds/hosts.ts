@@ -24,12 +24,15 @@ function* gke(place: Place): Generator<Finding> {
   if (image !== undefined && image !== "" && !OF_GKE.test(image)) yield { path };
 }
 
-/** What Azure gives no patches any more: Azure Linux 2 since November 2025, Windows Server 2019 since March 2026. */
-const ENDED_OF_AKS = /^(?:cblmariner|mariner|windows2019|ubuntu1804)$/i;
+/**
+ * General distributions, and what Azure gives no patches any more: Azure Linux 2 since November 2025, Windows Server
+ * 2019 since March 2026.
+ */
+const REFUSED_OF_AKS = /^(?:ubuntu\w*|cblmariner|mariner|windows2019)$/i;
 
 function* aks(place: Place, key: string): Generator<Finding> {
   const { value, path } = part(place, key);
-  if (ENDED_OF_AKS.test(textOf(value) ?? "")) yield { path };
+  if (REFUSED_OF_AKS.test(textOf(value) ?? "")) yield { path };
 }
 
 /** Amazon Linux 2 gets no new images since November 2025. */
