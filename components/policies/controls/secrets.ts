@@ -31,12 +31,34 @@ function givesCredential(word: string): boolean {
   return isCredential(name, value);
 }
 
-/** Names that begin so hold credentials, but for those that say where one is or what it is like. */
-const SECRET_SOMETHING =
-  /(?:^|_)SECRETS?_(?:\w+_)?(?!(?:\w*_)?(?:ADDR|ADDRESS|AGE|ALGORITHM|ANNOTATION|ARN|BACKEND|CLASS|COUNT|DAYS|DIR|DRIVER|ENABLED|ENDPOINT|ENGINE|EXPIRATION|EXPIRY|FIELD|FILE|FORMAT|HOST|ID|INTERVAL|KIND|LABEL|LENGTH|LOCATION|MANAGER|MODE|MOUNT|NAME|NAMES|NAMESPACE|PATH|POLICY|PORT|PREFIX|PROJECT|PROVIDER|REF|REFERENCE|REGION|REQUIRED|ROLE|ROTATION|SECONDS|SERVER|SERVICE|SIZE|SOURCE|STORE|SUFFIX|TIMEOUT|TTL|TYPE|URI|URL|USER|USERNAME|VERSION)S?$)[A-Z0-9]+$/;
+/** What a name ends in that says where a secret is, or what it is like. */
+const ABOUT_SECRETS = new Set(
+  `
+  ADDR ADDRESS AGE ALGORITHM ANNOTATION ARN BACKEND CLASS COUNT DAYS DIR DRIVER ENABLED ENDPOINT
+  ENGINE EXPIRATION EXPIRY FIELD FILE FORMAT HOST ID INTERVAL KIND LABEL LENGTH LOCATION MANAGER
+  MODE MOUNT NAME NAMESPACE PATH POLICY PORT PREFIX PROJECT PROVIDER REF REFERENCE REGION REQUIRED
+  ROLE ROTATION SECONDS SERVER SERVICE SIZE SOURCE STORE SUFFIX TIMEOUT TTL TYPE URI URL USER
+  USERNAME VERSION
+`
+    .trim()
+    .split(/\s+/),
+);
+
+/** `APP_SECRET_VALUE` and its like. */
+function namesSecret(name: string): boolean {
+  const words = name.split("_");
+  const last = words.pop()!;
+  const isConstant = /^[A-Z0-9_]+$/.test(name);
+  return (
+    isConstant &&
+    words.some((word) => /^SECRETS?$/.test(word)) &&
+    !ABOUT_SECRETS.has(last) &&
+    !ABOUT_SECRETS.has(last.replace(/S$/, ""))
+  );
+}
 
 const isVariable = (name: string, value: string): boolean =>
-  isCredential(name, value) || (SECRET_SOMETHING.test(name) && isCredential("secret", value));
+  isCredential(name, value) || (namesSecret(name) && isCredential("secret", value));
 
 const secretInEnvironment = containerControl(
   {
