@@ -8,7 +8,8 @@ export const policyCheck: Command = {
   usage: `  policy-check [--config FILE] [--advice] FILE...
       Judges files of Kubernetes (YAML, JSON) and resources as Pulumi has them ({type, name, props}): a line of
       JSON for each violation, with --advice also for what is only advised, then a summary, which counts both;
-      exit code 1 when there are violations. The configuration is that of \`pulumi up --policy-pack-config\`.
+      exit code 1 when there are violations. The FILE - is what is piped in, as by \`helm template\`. The
+      configuration is that of \`pulumi up --policy-pack-config\`.
 `,
   options: { config: { type: "string" }, advice: { type: "boolean" } },
   async run({ config, advice: wantsAdvice }, files) {

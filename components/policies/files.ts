@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { documentsOf, Unreadable } from "./documents.ts";
 import { objectsOf } from "./pods.ts";
 import { kubernetesOf, kubernetesType, type Resource, tokenOf } from "./resource.ts";
@@ -6,14 +7,18 @@ import { at, isObject, type Properties, UNKNOWN } from "./value.ts";
 
 export { documentsOf, Unreadable };
 
+/** The name by which programs are told to read what is handed to them. */
+const STANDARD_INPUT = "-";
+
 /**
- * The resources that a file holds: documents of Kubernetes in YAML or JSON, and `{type, name, props}` as
+ * The resources that a file, or `-` for the standard input, holds: documents of Kubernetes in YAML or JSON, and `{type, name, props}` as
  * Pulumi has them, alone or in a list.
  *
  * @throws Unreadable that says what is wrong with it
  */
 export async function resourcesOf(path: string): Promise<Resource[]> {
-  return documentsOf(await readFile(path, "utf8")).flatMap((document) => resourcesIn(document));
+  const content = path === STANDARD_INPUT ? text(process.stdin) : readFile(path, "utf8");
+  return documentsOf(await content).flatMap((document) => resourcesIn(document));
 }
 
 function resourcesIn(value: unknown): Resource[] {
@@ -61,7 +66,7 @@ function asWritten(value: unknown): unknown {
 const INLINE = /^kubernetes:yaml(?:\/v2)?:ConfigGroup$/;
 
 const madeBy = ({ yaml, objs }: Properties): Resource[] =>
-  [...[yaml].flat().flatMap((text) => (typeof text === "string" ? documentsOf(text) : [])), objs].flatMap(
+  [...[yaml].flat().flatMap((each) => (typeof each === "string" ? documentsOf(each) : [])), objs].flatMap(
     resourcesIn,
   );
 

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -128,6 +128,16 @@ test("a lab that is not there is no success", async () => {
   const { code, err } = await spoken("lab", "purge", "never-was");
   expect(code).toBe(1);
   expect(err).toContain("there is no lab never-was");
+});
+
+test("policy-check reads what is piped in", () => {
+  const input = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: NodePort }\n";
+  const { status, stdout } = spawnSync(join(checkout, "bin", "spillway"), ["policy-check", "-"], { input });
+  expect(status).toBe(1);
+  expect(JSON.parse(stdout.toString().split("\n")[0]!)).toMatchObject({
+    file: "-",
+    control: "exposed-service",
+  });
 });
 
 test("the program runs through a link, as npx runs it, with its exit codes", async () => {
