@@ -15,7 +15,7 @@ import { state } from "./state.ts";
 import { stores } from "./stores.ts";
 import { interrupted, tidy, tidyOnSignals } from "./tidy.ts";
 
-const usage = `npm run bench                all benches, about an hour
+const usage = `npm run bench                all benches, more than an hour
 npm run bench -- NAME ...    some of them
   start       npm start on a fresh state, and again
   cluster     the cluster on ready hosts, beside a bare shell script

@@ -1,8 +1,7 @@
 import type { Addition } from "../control.ts";
 import { join, objectsOf } from "../pods.ts";
 import { isObject } from "../value.ts";
-import { holdsCredential, isElsewhere } from "./clouds/credentials.ts";
-import { isCredential } from "./secrets.ts";
+import { isSecretVariable } from "./clouds/credentials.ts";
 
 /** What is in a ConfigMap is for all who read the namespace; its entries are values, or files with values. */
 export const secretInConfigMap: Addition = {
@@ -12,9 +11,8 @@ export const secretInConfigMap: Addition = {
     for (const { type, props, path } of objectsOf(resource)) {
       if (type.kind !== "ConfigMap" || type.group !== "core" || !isObject(props.data)) continue;
       for (const [name, value] of Object.entries(props.data)) {
-        if (typeof value !== "string" || value === "") continue;
-        const isNamed = isCredential(name, value) && !isElsewhere(value);
-        if (isNamed || holdsCredential(value)) yield { path: join(path, `data.${name}`) };
+        if (typeof value === "string" && isSecretVariable(name, value))
+          yield { path: join(path, `data.${name}`) };
       }
     }
   },

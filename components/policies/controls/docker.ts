@@ -15,7 +15,7 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { isSecretVariable } from "./clouds/functions.ts";
+import { isSecretVariable } from "./clouds/credentials.ts";
 import { RUNTIME_CAPABILITIES } from "./privileges.ts";
 import { CREDENTIAL, isCredential } from "./secrets.ts";
 import { reachesRuntime } from "./workloads.ts";
@@ -125,26 +125,29 @@ const words = (value: unknown): string[] =>
     typeof each === "string" ? [each.toUpperCase().replace(/^CAP_/, "")] : [],
   );
 
-const added = ({ props, isService, value }: Subject): string[] =>
-  words(isService ? value("capAdds") : at(props, "capabilities", "adds"));
+/** The list of capabilities that are added or dropped, and its path. */
+const listed = ({ props, isService, path, value }: Subject, verb: "Adds" | "Drops") =>
+  isService
+    ? { path: path(`cap${verb}`), value: value(`cap${verb}`) }
+    : {
+        path: `capabilities.${verb.toLowerCase()}`,
+        value: at(props, "capabilities", verb.toLowerCase()),
+      };
 
 const addedCapabilities = both("added-capabilities", function* (subject) {
-  if (added(subject).some((each) => !RUNTIME_CAPABILITIES.has(each)))
-    yield { path: subject.isService ? subject.path("capAdds") : "capabilities.adds" };
+  const { path, value } = listed(subject, "Adds");
+  if (words(value).some((each) => !RUNTIME_CAPABILITIES.has(each))) yield { path };
 });
 
-const capabilities = both("capabilities", function* ({ props, isService, path, value }) {
-  const [add, drop, place] = isService
-    ? [value("capAdds"), value("capDrops"), path("capDrops")]
-    : [at(props, "capabilities", "adds"), at(props, "capabilities", "drops"), "capabilities.drops"];
-  if (words(add).some((each) => each !== "NET_BIND_SERVICE"))
-    yield {
-      path: place.replace("Drops", "Adds").replace("drops", "adds"),
-      what: "more than NET_BIND_SERVICE is added",
-    };
+const capabilities = both("capabilities", function* (subject) {
+  const [add, drop] = [listed(subject, "Adds"), listed(subject, "Drops")];
+  if (words(add.value).some((each) => each !== "NET_BIND_SERVICE"))
+    yield { path: add.path, what: "more than NET_BIND_SERVICE is added" };
   const unknown =
-    !isKnown(drop) || !isKnown(props.capabilities) || listOf(drop).some((each) => !isKnown(each));
-  if (!unknown && !words(drop).includes("ALL")) yield { path: place, what: "ALL is not dropped" };
+    !isKnown(drop.value) ||
+    !isKnown(subject.props.capabilities) ||
+    listOf(drop.value).some((each) => !isKnown(each));
+  if (!unknown && !words(drop.value).includes("ALL")) yield { path: drop.path, what: "ALL is not dropped" };
 });
 
 /** Options such as `seccomp=unconfined`, by the word before the sign. */

@@ -14,10 +14,10 @@ export const CREDENTIAL =
 export const namesCredential = (name: string): boolean =>
   CREDENTIAL_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"));
 
-/** What a variable says about a credential, such as that none is needed; so does a number of tokens. */
+/** What a variable says about a credential, such as that none is needed. */
 const SWITCH = /^(?:|true|false|yes|no|on|off)$/i;
 
-/** Whether a variable's name says that its value is a credential, and it may be one. */
+/** Whether a variable's name says that its value is a credential, and it may be one: a number of tokens is not. */
 export const isCredential = (name: string, value: string): boolean =>
   namesCredential(name) && !SWITCH.test(value) && !(/tokens$/i.test(name) && /^\d+$/.test(value));
 

@@ -60,3 +60,8 @@ function unpacked(bytes: Buffer): string | undefined {
     return undefined;
   }
 }
+
+/** Whether a variable is a credential by its name, or holds one. */
+export function isSecretVariable(name: string, text: string): boolean {
+  return text !== "" && ((isCredential(name, text) && !isElsewhere(text)) || holdsCredential(text));
+}

@@ -2,9 +2,8 @@ import type { Control } from "../../control.ts";
 import { join } from "../../pods.ts";
 import type { Finding } from "../../resource.ts";
 import { isKnown, isObject, textOf } from "../../value.ts";
-import { isCredential } from "../secrets.ts";
 import { get, items, jsonOf, type Place, part, whole } from "./cloud.ts";
-import { holdsCredential, isElsewhere } from "./credentials.ts";
+import { isSecretVariable } from "./credentials.ts";
 
 /** Properties that hold variables, as a list of names and values or by name, whatever a service calls them. */
 const VARIABLES =
@@ -15,10 +14,6 @@ const IN_JSON = new Set(["containerDefinitions", "containerProperties"]);
 
 /** A value that is a name in a store of secrets by what its neighbour says (CodeBuild). */
 const STORES = new Set(["SECRETS_MANAGER", "PARAMETER_STORE"]);
-
-export function isSecretVariable(name: string, text: string): boolean {
-  return text !== "" && ((isCredential(name, text) && !isElsewhere(text)) || holdsCredential(text));
-}
 
 function* variables(place: Place, key: string): Generator<Finding> {
   const { value, path } = part(place, key);
