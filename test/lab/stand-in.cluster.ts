@@ -190,7 +190,7 @@ function caller(kubeconfig: string): Call {
 }
 
 interface Pod {
-  metadata: { name: string; namespace: string; deletionTimestamp?: string };
+  metadata: { name: string; namespace: string; resourceVersion: string; deletionTimestamp?: string };
   spec: { nodeName?: string; containers: { name: string; image: string }[] };
   status: { phase?: string; conditions?: { type: string; status: string }[] };
 }
@@ -213,7 +213,12 @@ function pretendKubelet(call: Call) {
         const ready = status.conditions?.find(({ type }) => type === "Ready")?.status;
         const wanted = held ? undefined : "True";
         if (ready !== wanted || (held && !ready)) {
-          const patch = { status: held ? pulling(spec.containers) : running() };
+          // A version: a test may have ended the pod since it was listed.
+          const { resourceVersion } = metadata;
+          const patch = {
+            metadata: { resourceVersion },
+            status: held ? pulling(spec.containers) : running(),
+          };
           await call("PATCH", `${path}/status`, patch, "application/merge-patch+json");
         }
       }
