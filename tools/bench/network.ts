@@ -100,6 +100,9 @@ interface Path {
   end: Place;
 }
 
+/** What pods on the site's network are to have of what their hosts have there. */
+const OF_OWN_HOSTS = "throughput beside its own hosts";
+
 type Paths = Record<"beside" | "hosts" | "pods", Path>;
 
 const place = ([host, address]: [string, string]): Place => ({ host, address, process: 1, port: 5200 });
@@ -117,11 +120,23 @@ async function measurePaths(subject: Subject, range: string, paths: Paths): Prom
   const values = await byTurns(subject, paths);
   return tools.flatMap(({ what, unit }, i): Measure[] => {
     const other = { what: "hosts in no cluster", values: values.beside[i]! };
-    const limit = what === iperf3.what && subject.network.mode === "underlay" && { leastTimes: 0.95 };
-    return [
-      { ...common, what, unit, ours: values.pods[i]!, other, note, ...(limit && { limit }) },
-      { ...common, what: `${what} of its hosts`, unit, ours: values.hosts[i]!, other },
+    const [pods, hosts] = [values.pods[i]!, values.hosts[i]!];
+    const measures: Measure[] = [
+      { ...common, what, unit, ours: pods, other, note },
+      { ...common, what: `${what} of its hosts`, unit, ours: hosts, other },
     ];
+    if (what === iperf3.what && subject.network.mode === "underlay") {
+      const own = { what: "its own hosts", values: hosts };
+      measures.push({
+        ...common,
+        what: OF_OWN_HOSTS,
+        unit,
+        ours: pods,
+        other: own,
+        limit: { leastTimes: 0.95 },
+      });
+    }
+    return measures;
   });
 }
 
