@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -51,12 +51,16 @@ test("the package holds what runs, and neither sources of tests nor of tools", (
   expect(readdirSync(installed).sort()).toEqual([
     "CHANGELOG.md",
     "LICENSE",
+    "Pulumi.onprem.yaml",
     "README.md",
     "bin",
     "components",
     "dist",
+    "docs",
     "package.json",
     "policies",
+    "policy-config.json",
+    "stacks",
   ]);
   expect(readdirSync(join(installed, "components", "artifacts"))).toEqual(["modules"]);
 });
@@ -83,6 +87,46 @@ test("a program in an empty project previews, comes up, and is taken back", asyn
   const destroy = await stack.destroy();
   expect(destroy.code, destroy.text).toBe(0);
   expect(list().filter(({ name }) => name === lab)).toEqual([]);
+});
+
+/** As `pulumi new typescript` writes it; TypeScript 6 is told that 5 took `node`. */
+const template = {
+  "Pulumi.yaml": `name: package\nruntime: nodejs\n${PLUGIN_LINES}\n`,
+  "package.json": '{ "name": "package", "main": "index.ts" }\n',
+  "tsconfig.json": JSON.stringify({
+    compilerOptions: {
+      strict: true,
+      target: "es2020",
+      module: "commonjs",
+      moduleResolution: "node",
+      ignoreDeprecations: "6.0",
+      skipLibCheck: true,
+      types: [],
+    },
+    files: ["index.ts"],
+  }),
+};
+
+test("a program by Pulumi's own template, CommonJS that is checked and compiled, previews as well", async () => {
+  const place = (name: string) => join(stack.project, name);
+  const before = ["Pulumi.yaml", "package.json"].map(
+    (name) => [name, readFileSync(place(name), "utf8")] as const,
+  );
+  symlinkSync(join(checkout, "node_modules", "typescript"), place("node_modules/typescript"));
+  try {
+    for (const [name, text] of Object.entries(template)) writeFileSync(place(name), text);
+    const { code, text } = await stack.run(["preview"]);
+    expect(text).toMatch(/\+ \d+ to create/);
+    expect(code, text).toBe(0);
+    writeFileSync(place("index.ts"), program.replace("hosts:", "hosst:"));
+    const wrong = await stack.run(["preview"]);
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.text).toMatch(/'hosst' does not exist|did you mean to write 'hosts'/);
+  } finally {
+    for (const [name, text] of [...before, ["index.ts", program] as const]) writeFileSync(place(name), text);
+    rmSync(place("tsconfig.json"), { force: true });
+    rmSync(place("node_modules/typescript"));
+  }
 });
 
 test("without the three lines it says which, and in which file they belong", async () => {
