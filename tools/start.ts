@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { labChanges } from "../components/lab/requirements.ts";
 import { cacheRoot } from "../components/local/folders.ts";
 import { backend } from "./engine/backend.ts";
 import { engine, environment } from "./engine/engine.ts";
@@ -68,9 +69,8 @@ function announce(packages: readonly string[]): void {
   progress.line(
     `  installs with apt-get, and leaves there: ${packages.join(", ") || "nothing, all is there"}`,
   );
-  progress.line(
-    "  makes, and `destroy` takes back: hosts as systemd containers, a network namespace with their bridge",
-  );
   progress.line(`  keeps for later runs, safe to delete: ${cacheRoot()}`);
   progress.line(`  keeps the state of stacks: ${state ?? "in the Pulumi backend that you are logged in to"}`);
+  progress.line("  makes a lab:");
+  for (const change of labChanges()) progress.line(`    ${change}`);
 }

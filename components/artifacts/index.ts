@@ -1,9 +1,15 @@
 export {
+  type Architecture,
   type ArtifactList,
   type ArtifactRequest,
   artifactList,
+  type BinaryArtifact,
   describeList,
+  type ImageArtifact,
+  type ImagePath,
   supportedVersions,
+  type UpstreamHosts,
+  type Versions,
 } from "./list.ts";
 export { Artifacts, Image } from "./resources.ts";
-export type { Source } from "./source.ts";
+export type { BuiltSource, MirrorSource, Source, UpstreamSource } from "./source.ts";

@@ -14,6 +14,8 @@ export interface ArtifactRequest {
   policies?: Policies;
   /** Architecture of the hosts. @default amd64 */
   architecture?: Architecture;
+  /** The sample workload `hello` alone, which nobody publishes, in the place of a platform's parts. @default false */
+  sample?: boolean;
 }
 
 /** Versions that were run together. */
@@ -255,6 +257,8 @@ export function artifactList(request: ArtifactRequest, hosts: Partial<UpstreamHo
   const versions = versionsFor(request.kubernetes)!;
   const architecture = request.architecture ?? "amd64";
   const from = { ...upstreamHosts, ...hosts };
+  if (request.sample)
+    return { versions, architecture, binaries: [], packages: [], images: [sample(versions)] };
   const binaries = ["kubeadm", "kubectl", "kubelet"].map((name) =>
     kubernetesBinary(name, versions, architecture, from),
   );
@@ -360,17 +364,21 @@ function images(versions: Versions, from: UpstreamHosts): ImageArtifact[] {
       entrypoint: ["/pause"],
       user: "65535:65535",
     },
-    {
-      name: "hello",
-      repository: "hello",
-      tag: versions.hello,
-      binaries: ["hello"],
-      folder: "/",
-      entrypoint: ["/hello"],
-      user: "65532:65532",
-    },
   ];
 }
+
+/** Name of the sample workload's image. */
+export const SAMPLE = "hello";
+
+const sample = ({ hello: tag }: Versions): ImageArtifact => ({
+  name: SAMPLE,
+  repository: SAMPLE,
+  tag,
+  binaries: ["hello"],
+  folder: "/",
+  entrypoint: ["/hello"],
+  user: "65532:65532",
+});
 
 /** The list as text, one line an artifact, for a person to read or a mirror to be filled by. */
 export function describeList(list: ArtifactList): string {

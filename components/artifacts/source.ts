@@ -11,12 +11,14 @@ import { upstreamHosts } from "./list.ts";
  */
 export type Source = UpstreamSource | MirrorSource | BuiltSource;
 
+/** The makers' own hosts and registries. */
 export interface UpstreamSource {
   kind: "upstream";
   /** Other hosts than the makers'. @default the makers' */
   hosts?: Partial<UpstreamHosts>;
 }
 
+/** A folder and a registry of one's own. */
 export interface MirrorSource {
   kind: "mirror";
   /** URL of the folder with binaries, such as `https://mirror.example/files`. */
@@ -27,6 +29,7 @@ export interface MirrorSource {
   caCertificate?: string;
 }
 
+/** Go modules and Debian packages, on this computer. */
 export interface BuiltSource {
   kind: "built";
 }

@@ -12,20 +12,23 @@ export const showArtifacts: Command = {
       Binaries, packages and images of a platform, and where their makers publish them.
   artifacts --files URL --images REGISTRY/PATH [...]
       What a mirror must hold: files, each with a .sha256 beside it, and images.
+  artifacts --sample [...]
+      The sample workload instead.
 `,
   options: {
     kubernetes: { type: "string", default: newest },
     network: { type: "string", default: "bridge" },
     policies: { type: "string", default: DEFAULT_POLICIES },
     architecture: { type: "string", default: "amd64" },
+    sample: { type: "boolean", default: false },
     files: { type: "string" },
     images: { type: "string" },
     json: { type: "boolean", default: false },
   },
-  run({ kubernetes, network, policies, architecture, files, images, json }, words) {
+  run({ kubernetes, network, policies, architecture, sample, files, images, json }, words) {
     noMore(words);
     // The list refuses what is not of these types.
-    const list = artifactList({ kubernetes, network, policies, architecture } as ArtifactRequest);
+    const list = artifactList({ kubernetes, network, policies, architecture, sample } as ArtifactRequest);
     if (typeof files === "string" && typeof images === "string") {
       const mirror = describeMirror(list, { kind: "mirror", files, images });
       return json ? asJson(mirror) : [...mirror.files, ...mirror.images].join("\n");

@@ -80,7 +80,7 @@ export async function mustBeReached({ live, unreached }: ControlPlaneView, conte
  * asks again only after five seconds, hence the wait.
  */
 const TOKEN = `${PRELUDE}
-token=$(kubeadm token create --ttl 15m --description "made by Spillway for one join" 2>/dev/null)
+token=$(kubeadm token create --ttl 15m --description "made by Spillway for one join")
 keys='{{range $key, $value := .data}} {{$key}} {{end}}'
 signed() {
   found=$(kubectl --request-timeout=5s -n kube-public get configmap cluster-info -o "go-template=$keys" || :)

@@ -10,6 +10,7 @@ import type { CephStore } from "../onprem/ceph-store.ts";
 
 /** Arguments of volumes that a cluster makes in a Ceph store as it needs them. */
 export interface CephStorageArgs {
+  /** Whose file system, and pools, volumes come from. */
   store: CephStore;
   /** Pool of a class of block devices, for volumes of one pod. @default none: files alone */
   blockPool?: CephBlockPool;

@@ -9,7 +9,7 @@ import type { VolumeMount } from "../onprem/volume-mount.ts";
 export interface StaticVolumeArgs {
   /** Mounts of one volume on nodes of the cluster, all at one path; pods run on these nodes alone. */
   mounts: VolumeMount[];
-  /** Namespace of the claim; it is there already. @default default */
+  /** Namespace of the claim; it is there already. @default "default" */
   namespace?: pulumi.Input<string>;
   /** Size that the claim shows, in GiB; what holds is the store's own limit. @default 1 */
   capacityGiB?: number;

@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { refuse } from "../model/problem.ts";
 import { pinned, webServiceProblems } from "./web-service-problems.ts";
 
+/** Arguments of a web service. */
 export interface WebServiceArgs {
   /** Image with its digest, such as `registry.example.com/shop@sha256:0f3a...`; a tag alone is refused. */
   image: pulumi.Input<string>;

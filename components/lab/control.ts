@@ -5,9 +5,11 @@ import { hostNames, labNames, readHost, readNetwork } from "./record.ts";
 
 /** A lab as it is on this computer. */
 export interface LabState {
+  /** As its site is called. */
   name: string;
   /** Its IPv4 range; `undefined` when only hosts of it are left. */
   range?: string;
+  /** What is left of its hosts, running or off. */
   hosts: { name: string; address?: string; running: boolean }[];
 }
 

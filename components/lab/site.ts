@@ -94,9 +94,23 @@ export class Site extends OnpremSite {
   }
 
   override reservedAddresses(): Record<string, string> {
-    const range = parseRange(this.range)!;
-    return { "the lab's gateway": gatewayOf(range), "this computer": computerOf(range) };
+    return reservedOf(this.range);
   }
+}
+
+function reservedOf(text: string): Record<string, string> {
+  const range = parseRange(text);
+  return range ? { "the lab's gateway": gatewayOf(range), "this computer": computerOf(range) } : {};
+}
+
+function reservedProblems(path: string, address: string, range: string): Problem[] {
+  return Object.entries(reservedOf(range))
+    .filter(([, reserved]) => reserved === address)
+    .map(([whose]) => ({
+      path,
+      found: `${address} is ${whose}'s`,
+      remedy: "give it another address in `addresses`",
+    }));
 }
 
 const SITE_SHAPE = named({
@@ -146,6 +160,7 @@ function labProblems(
         .filter((host) => !hosts.includes(host))
         .map((host) => ({ path: `${path}.${host}`, found: "no such host", remedy: "name one of hosts" })),
     ),
+    ...hosts.flatMap((host, i) => reservedProblems(`hosts[${i}]`, plan[host]!, range)),
     ...hosts.flatMap((host, i) => {
       const other = taken.get(plan[host]!);
       taken.set(plan[host]!, host);

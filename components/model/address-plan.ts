@@ -4,6 +4,7 @@ import {
   contains,
   formatAddress,
   formatRange,
+  holds,
   overlap,
   parseAddress,
   parseRange,
@@ -61,16 +62,22 @@ export function addressPlan({ site, pods, services, hosts, apiAddress }: Address
 
 const nodePrefix = (site: Range, pods: Range): number => pods.prefix + (32 - site.prefix);
 
-/** Everything wrong with the ranges: malformed, overlapping, too small. */
-export function addressPlanProblems({ site, pods, services, hosts }: AddressPlanArgs): Problem[] {
+/** Ranges that a plan is made from. */
+export interface PlannedRanges extends Pick<AddressPlanArgs, "site" | "pods" | "services"> {
+  /** Longest prefix of a node's part of `pods`. @default 25 */
+  smallest?: number;
+}
+
+/** Everything wrong with the ranges: malformed, overlapping, too small or too large. */
+export function addressPlanProblems({ site, pods, services, smallest }: PlannedRanges): Problem[] {
   const named = Object.entries({ "site.range": site, "network.pods": pods, "network.services": services });
   const ranges = named.map(([path, text]) => ({ path, text, range: parseRange(text) }));
   const malformed = ranges.filter(({ range }) => !range).map(({ path, text }) => rangeProblem(path, text));
   if (malformed.length > 0) return malformed;
   return [
     ...overlapProblems(ranges),
-    ...sizeProblems(site, pods, services),
-    ...hostAddressProblems(site, hosts),
+    ...podSizeProblems(site, pods, smallest),
+    ...serviceSizeProblems(services),
   ];
 }
 
@@ -95,29 +102,32 @@ function overlapProblems(ranges: { path: string; text: string; range: Range | un
   );
 }
 
-function sizeProblems(site: string, pods: string, services: string): Problem[] {
+function podSizeProblems(site: string, pods: string, smallest = SMALLEST_POD_PREFIX): Problem[] {
   const prefix = nodePrefix(parseRange(site)!, parseRange(pods)!);
-  const room = SMALLEST_POD_PREFIX - (prefix - parseRange(pods)!.prefix);
+  if (prefix <= smallest) return [];
+  const room = smallest - (prefix - parseRange(pods)!.prefix);
   return [
-    ...(prefix > SMALLEST_POD_PREFIX
-      ? [
-          {
-            path: "network.pods",
-            found: `${pods} leaves a node of ${site} a /${prefix}`,
-            remedy: `give a range of /${Math.max(room, 1)} or larger`,
-          },
-        ]
-      : []),
-    ...(parseRange(services)!.prefix > 24
-      ? [
-          {
-            path: "network.services",
-            found: `${services} is too small`,
-            remedy: "give a range of /24 or larger",
-          },
-        ]
-      : []),
+    {
+      path: "network.pods",
+      found:
+        prefix > 32
+          ? `${pods} has fewer addresses than ${site}`
+          : `${pods} leaves a node of ${site} a /${prefix}`,
+      remedy: `give a range of /${Math.max(room, 1)} or larger`,
+    },
   ];
+}
+
+/** The API server takes no range of more than twenty bits. */
+const LARGEST_SERVICES = 12;
+const SMALLEST_SERVICES = 24;
+
+function serviceSizeProblems(services: string): Problem[] {
+  const { prefix } = parseRange(services)!;
+  if (prefix >= LARGEST_SERVICES && prefix <= SMALLEST_SERVICES) return [];
+  const found = `${services} is too ${prefix < LARGEST_SERVICES ? "large" : "small"}`;
+  const remedy = `give a range from /${LARGEST_SERVICES} to /${SMALLEST_SERVICES}`;
+  return [{ path: "network.services", found, remedy }];
 }
 
 /** What a virtual address of the API is checked against. */
@@ -127,7 +137,7 @@ export interface SiteAddresses {
   /** Addresses in it, by whose they are. */
   taken: Record<string, string>;
   /** Parts of it that pods or services get theirs from, by argument. */
-  parts: Record<string, string | undefined>;
+  parts: Record<string, string>;
 }
 
 /** What is wrong with a virtual address of the API: it is one of the site's, and nobody else's. */
@@ -140,15 +150,10 @@ export function apiAddressProblems(apiAddress: string, { site, taken, parts }: S
   if (number === undefined)
     return [{ path, found: `${quote(apiAddress)} is no IPv4 address`, remedy: "give one such as 10.0.0.10" }];
   if (owner) return [{ path, found: `${apiAddress} is ${owner}'s already`, remedy }];
-  const part = Object.keys(parts).find((name) => isIn(parts[name], number));
+  const part = Object.keys(parts).find((name) => holds(parts[name], apiAddress));
   if (part) return [{ path, found: `${apiAddress} is in ${part} ${parts[part]}`, remedy }];
   if (!range || isHostAddress(range, number)) return [];
   return [{ path, found: `${apiAddress} is no host address of the site's range ${site}`, remedy }];
-}
-
-function isIn(text: string | undefined, address: number): boolean {
-  const range = parseRange(text);
-  return range !== undefined && contains(range, address);
 }
 
 /** Whether a range holds an address, other than at its ends: network and broadcast. */

@@ -3,13 +3,16 @@ import { bgpProblems, type RoutesArgs } from "./bgp.ts";
 import { nearest, quote } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { contains, parseAddress, parseRange } from "./range.ts";
-import { type UnderlayArgs, underlayProblems } from "./underlay.ts";
+import { isExcluded, type UnderlayArgs, underlayProblems } from "./underlay.ts";
 
 /** How containers talk, whatever the mode. */
 export interface NetworkRanges {
-  /** Range that pods take their addresses from. @default 10.244.0.0/16 */
+  /**
+   * Range that pods take their addresses from; each host has a part of it, by its place in the site's range, of /25 or
+   * larger where pods have a network. The default serves sites of /23 or smaller. @default 10.244.0.0/16
+   */
   pods?: string;
-  /** Range of the services' virtual addresses. @default 10.96.0.0/16 */
+  /** Range of the services' virtual addresses, from /12 to /24. @default 10.96.0.0/16 */
   services?: string;
 }
 
@@ -45,7 +48,7 @@ export type UnderlayNetworkArgs = NetworkRanges & {
 /** Whether network policies take effect, and what only a network that enforces them offers. */
 export type PolicyArgs =
   | {
-      /** Cilium carries the packets and drops what a policy does not allow. */
+      /** Cilium carries the packets and drops what a policy does not allow. @default enforced */
       policies?: "enforced";
       /**
        * Part of the site's network, no host in it, that services of type `LoadBalancer` get their addresses
@@ -62,7 +65,9 @@ export type PolicyArgs =
 /** How containers talk. */
 export type NetworkArgs = NoneNetworkArgs | HostNetworkArgs | ClusterNetworkArgs | UnderlayNetworkArgs;
 
+/** Which way containers talk. */
 export type NetworkMode = NetworkArgs["mode"];
+/** Whether network policies take effect. */
 export type Policies = NonNullable<PolicyArgs["policies"]>;
 
 /** A network with its defaults filled in. */
@@ -87,24 +92,51 @@ export const isRouted = (
 /** Of a network that says nothing of policies. */
 export const DEFAULT_POLICIES: Policies = "enforced";
 
-/** Fills in the defaults. */
-export function networkOf(args: NetworkArgs = { mode: "bridge" }): Network {
-  const ranges = { pods: "10.244.0.0/16", services: "10.96.0.0/16" };
-  return hasPolicies(args)
-    ? { ...ranges, ...args, policies: args.policies ?? DEFAULT_POLICIES }
-    : { ...ranges, ...args };
+const DEFAULT_NETWORK = { mode: "bridge", pods: "10.244.0.0/16", services: "10.96.0.0/16" };
+
+/** Fills in the defaults, also where an argument is there and `undefined`, as of what a configuration lacks. */
+export function networkOf(args: Partial<NetworkArgs> = {}): Network {
+  const said = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
+  const network = { ...DEFAULT_NETWORK, ...said } as Network;
+  return hasPolicies(network) ? { ...network, policies: network.policies ?? DEFAULT_POLICIES } : network;
 }
 
-const hasPolicies = (args: NetworkArgs): args is ClusterNetworkArgs | UnderlayNetworkArgs =>
-  OPTIONS[args.mode].includes("policies");
+type WithPolicies = Extract<Network, { policies: Policies }>;
+
+const hasPolicies = (network: Network): network is WithPolicies =>
+  OPTIONS[network.mode]?.includes("policies") ?? false;
+
+/** Routers that a network names, by what they are called in messages. */
+export function routersOf(network: Partial<NetworkArgs> = {}): Record<string, string> {
+  const { bgp, gateway } = ("underlay" in network && network.underlay) || {};
+  const routers = (bgp?.routers ?? []).map(({ address }, i) => [`router ${i + 1}`, address] as const);
+  return { ...Object.fromEntries(routers), ...(gateway !== undefined && { "the gateway": gateway }) };
+}
+
+/**
+ * Parts of the site's network that pods and services get their addresses from, by the argument.
+ *
+ * @param address leaves out a part that this address is excluded from
+ */
+export function partsOf(network: Partial<NetworkArgs> = {}, address?: string): Record<string, string> {
+  const { loadBalancers, underlay } = network as Partial<Extract<NetworkArgs, { mode: "underlay" }>>;
+  const range = underlay?.range !== undefined && !isExcluded(underlay, address) ? underlay.range : undefined;
+  return {
+    ...(loadBalancers !== undefined && { "network.loadBalancers": loadBalancers }),
+    ...(range !== undefined && { "network.underlay.range": range }),
+  };
+}
+
+/** Policies take effect: Cilium carries pods' packets. */
+export const isEnforced = (network: Network): boolean =>
+  "policies" in network && network.policies === "enforced";
 
 /** What a network says that nodes were once told and cannot be told again, by argument. */
 export function networkFacts(network: Network): Record<string, string> {
   // One fact, since clusters that were made before there was a choice know the mode only: theirs are unenforced.
   const kind = isRouted(network) ? "underlay by routes" : network.mode;
-  const enforced = "policies" in network && network.policies === "enforced";
   return {
-    "network.mode": enforced ? `${kind}, policies enforced` : kind,
+    "network.mode": isEnforced(network) ? `${kind}, policies enforced` : kind,
     "network.pods": network.pods,
     "network.services": network.services,
   };
@@ -125,33 +157,35 @@ const POLICIES: readonly string[] = ["enforced", "unenforced"] satisfies Policie
 export interface NetworkSite {
   /** Range of the site's own network. */
   range: string;
-  /** Addresses of its hosts, by name. */
-  hosts: Record<string, string>;
+  /** Addresses in it that hosts and others have, by whose they are; those of routers are the network's to say. */
+  taken: Record<string, string>;
 }
 
 /** Everything wrong with a network of the right shape, also when it came from configuration. */
-export function networkProblems(args: NetworkArgs | undefined, site: NetworkSite): Problem[] {
-  const mode: string | undefined = args?.mode ?? "bridge";
+export function networkProblems(args: Partial<NetworkArgs> | undefined, site: NetworkSite): Problem[] {
+  const network = networkOf(args);
+  const { mode, pods, services } = network;
   if (!Object.hasOwn(OPTIONS, mode)) return [unknownMode(mode)];
-  const { pods, services } = networkOf(args);
+  const taken = { ...site.taken, ...routersOf(network as NetworkArgs) };
   return [
-    ...(args ? optionProblems(args) : []),
-    ...(args && hasPolicies(args) ? policyProblems(args, withRouters(args, site)) : []),
-    ...(args?.mode === "underlay" ? siteProblems(args, site) : []),
-    ...addressPlanProblems({ site: site.range, pods, services, hosts: {} }),
+    ...optionProblems(network),
+    ...(hasPolicies(network) ? policyProblems(network, { ...site, taken }) : []),
+    ...(network.mode === "underlay" ? siteProblems(network, site) : []),
+    // Pods without an address of their own need no room.
+    ...addressPlanProblems({
+      site: site.range,
+      pods,
+      services,
+      smallest: hasPolicies(network) ? undefined : 32,
+    }),
   ];
 }
 
-/** Routers are in the site's network as its hosts are. */
-function withRouters(args: ClusterNetworkArgs | UnderlayNetworkArgs, site: NetworkSite): NetworkSite {
-  const { bgp, gateway } = (args.mode === "underlay" && args.underlay) || {};
-  const routers = (bgp?.routers ?? []).map(({ address }, i) => [`router ${i + 1}`, address] as const);
-  const all = [...routers, ...(gateway === undefined ? [] : [["the gateway", gateway] as const])];
-  return { ...site, hosts: { ...site.hosts, ...Object.fromEntries(all) } };
-}
-
 /** Of the part that the site's own network has in it. */
-function siteProblems({ underlay, loadBalancers }: UnderlayNetworkArgs, site: NetworkSite): Problem[] {
+function siteProblems(
+  { underlay, loadBalancers }: Extract<Network, { mode: "underlay" }>,
+  site: NetworkSite,
+): Problem[] {
   if (underlay?.bgp === undefined)
     return underlayProblems(underlay as UnderlayArgs | undefined, { ...site, loadBalancers });
   const { bgp, ...others } = underlay;
@@ -174,7 +208,7 @@ function unknownMode(mode: string): Problem {
 }
 
 /** Arguments that another mode has. */
-function optionProblems(network: NetworkArgs): Problem[] {
+function optionProblems(network: Network): Problem[] {
   const others = [...new Set(Object.values(OPTIONS).flat())].filter(
     (option) => !OPTIONS[network.mode].includes(option),
   );
@@ -190,8 +224,8 @@ function optionProblems(network: NetworkArgs): Problem[] {
     });
 }
 
-function policyProblems({ policies, loadBalancers }: PolicyArgs, site: NetworkSite): Problem[] {
-  if (policies !== undefined && !POLICIES.includes(policies)) {
+function policyProblems({ policies, loadBalancers }: WithPolicies, site: NetworkSite): Problem[] {
+  if (!POLICIES.includes(policies)) {
     const remedy = `give ${POLICIES.map(quote).join(" or ")}`;
     const problem = { path: "network.policies", found: `${quote(policies)} is neither`, remedy };
     return [problem, ...loadBalancerProblems(loadBalancers, site)];
@@ -204,7 +238,7 @@ function policyProblems({ policies, loadBalancers }: PolicyArgs, site: NetworkSi
   return loadBalancerProblems(loadBalancers, site);
 }
 
-function loadBalancerProblems(text: string | undefined, { range, hosts }: NetworkSite): Problem[] {
+function loadBalancerProblems(text: string | undefined, { range, taken }: NetworkSite): Problem[] {
   const path = "network.loadBalancers";
   const remedy = "give a part of it that no host is in";
   const [part, whole] = [parseRange(text), parseRange(range)];
@@ -218,7 +252,7 @@ function loadBalancerProblems(text: string | undefined, { range, hosts }: Networ
     ...(contains(part, whole.first) ? ["first"] : []),
     ...(contains(part, last) ? ["last"] : []),
   ].map((end) => ({ path, found: `${text} holds the ${end} address of the site's range`, remedy }));
-  const inhabited = Object.entries(hosts)
+  const inhabited = Object.entries(taken)
     .filter(([, address]) => contains(part, parseAddress(address) ?? -1))
     .map(([name, address]) => ({ path, found: `${name} has the address ${address} in ${text}`, remedy }));
   return [...ends, ...inhabited];

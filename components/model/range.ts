@@ -42,5 +42,17 @@ export const formatRange = ({ first, prefix }: Pick<Range, "first" | "prefix">):
 export const contains = (range: Range, address: number): boolean =>
   address >= range.first && address < range.first + range.size;
 
+/** Whether two texts are ranges that meet. */
+export function overlapping(a: string | undefined, b: string | undefined): boolean {
+  const [one, other] = [parseRange(a), parseRange(b)];
+  return one !== undefined && other !== undefined && overlap(one, other);
+}
+
+/** Whether a text is a range that holds the address that another one is. */
+export function holds(range: string | undefined, address: string | undefined): boolean {
+  const [whole, one] = [parseRange(range), parseAddress(address)];
+  return whole !== undefined && one !== undefined && contains(whole, one);
+}
+
 export const overlap = (a: Range, b: Range): boolean =>
   a.first < b.first + b.size && b.first < a.first + a.size;

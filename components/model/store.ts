@@ -4,8 +4,11 @@ import { flag, named, number, shapeProblems } from "./shape.ts";
 
 /** How much a store holds, in bytes. What replicas take is counted once. */
 export interface Capacity {
+  /** Bytes that it may hold, copies counted once. */
   total: number;
+  /** Bytes that it holds. */
   used: number;
+  /** Bytes that it has room for. */
   available: number;
 }
 

@@ -5,6 +5,7 @@ import {
   contains,
   formatAddress,
   formatRange,
+  holds,
   overlap,
   parseAddress,
   parseRange,
@@ -31,8 +32,8 @@ export interface UnderlayArgs {
 export interface UnderlaySite {
   /** Range of the site's own network. */
   range: string;
-  /** Addresses of its hosts, by name. */
-  hosts: Record<string, string>;
+  /** Addresses in it that hosts, routers and others have, by whose they are. */
+  taken: Record<string, string>;
   /** Part of the site's network that services get their addresses from. @default none */
   loadBalancers?: string;
 }
@@ -87,7 +88,7 @@ export function underlayProblems(args: UnderlayArgs | undefined, site: UnderlayS
 function rangeProblems(
   args: Partial<UnderlayArgs>,
   network: Range,
-  { range: site, hosts, loadBalancers }: UnderlaySite,
+  { range: site, taken, loadBalancers }: UnderlaySite,
 ): Problem[] {
   const path = "network.underlay.range";
   const part = parseRange(args.range);
@@ -97,9 +98,10 @@ function rangeProblems(
     return [problem(`${args.range} is no part of the site's range ${site}`, "give a part of it")];
   }
   const { problems, excluded } = exclusions(args.exclude ?? [], part, args.range!);
+  const withheld = [...excluded, ...rangesOf(args.gateway)];
   const isFree = (address: number) =>
-    contains(part, address) && !excluded.some((one) => contains(one, address));
-  const inhabited = Object.entries(hosts)
+    contains(part, address) && !withheld.some((one) => contains(one, address));
+  const inhabited = Object.entries(taken)
     .filter(([, address]) => isFree(parseAddress(address) ?? -1))
     .map(([name, address]) =>
       problem(
@@ -108,7 +110,7 @@ function rangeProblems(
       ),
     );
   const services = parseRange(loadBalancers);
-  const free = freeAddresses(part, network, [...excluded, ...rangesOf(args.gateway)]);
+  const free = freeAddresses(part, network, withheld);
   return [
     ...problems,
     ...inhabited,
@@ -129,6 +131,11 @@ function rangeProblems(
         ]
       : []),
   ];
+}
+
+/** Whether an address is among those that pods never get. */
+export function isExcluded({ exclude = [] }: Partial<UnderlayArgs>, address: string | undefined): boolean {
+  return exclude.some((text) => holds(text.includes("/") ? text : `${text}/32`, address));
 }
 
 function exclusions(

@@ -8,7 +8,7 @@ import type { Volume } from "./store.ts";
 
 /** A bucket of an S3 server. */
 export interface S3Args {
-  /** `https://HOST[:PORT]`. */
+  /** `https://HOST[:PORT]`, or `http://`, which hides nothing but what restic encrypts. */
   endpoint: string;
   /** Made when missing, where the key may do that. */
   bucket: string;
@@ -24,15 +24,26 @@ export interface S3Args {
 
 /** Where a restic repository lies: a directory of the host that makes the backup, a volume, or S3. */
 export type BackupTarget =
-  | { directory: string; volume?: never; s3?: never }
   | {
+      /** Absolute path on the host; made when missing. */
+      directory: string;
+      volume?: never;
+      s3?: never;
+    }
+  | {
+      /** One that the host reaches, other than what is backed up. */
       volume: Volume;
       /** Directory below the volume's top. @default restic */
       path?: string;
       directory?: never;
       s3?: never;
     }
-  | { s3: S3Args; directory?: never; volume?: never };
+  | {
+      /** A bucket of an S3 server that the host reaches. */
+      s3: S3Args;
+      directory?: never;
+      volume?: never;
+    };
 
 export const TARGET_SHAPE = named({
   directory: text,

@@ -5,7 +5,7 @@ import type { Keep } from "../operations/backup.provider.ts";
 import { BackupPoint } from "../operations/resources.ts";
 import { Password } from "../secrets/resources.ts";
 import { type BackupTarget, repositoryOf, TARGET_SHAPE, targetProblems, volumesOf } from "./backup-target.ts";
-import { operationProblems, placeOf, prepare } from "./operation.ts";
+import { operationProblems, placeOf, prepare, within } from "./operation.ts";
 import type { Volume } from "./store.ts";
 
 /** Arguments of a backup. */
@@ -33,7 +33,7 @@ export interface BackupArgs {
 
 /**
  * A volume at one point in time, in a restic repository that is checked afterwards. One `up` makes one
- * point, another `trigger` the next. Files that change while they are read are taken as they were then.
+ * point, another `trigger` the next; nothing is scheduled. Files that change while they are read are taken as they were then.
  *
  * @example
  * new Backup("nightly", {
@@ -45,8 +45,11 @@ export interface BackupArgs {
  * });
  */
 export class Backup extends pulumi.ComponentResource {
+  /** What was backed up. */
   readonly volume: Volume;
+  /** Host that did it. */
   readonly host: string;
+  /** Where the point lies. */
   readonly to: BackupTarget;
   /** Of restic, 64 hexadecimal digits. */
   readonly snapshotId: pulumi.Output<string>;
@@ -84,7 +87,7 @@ export class Backup extends pulumi.ComponentResource {
         readBackPercent,
         allowDataLoss,
       },
-      { parent: this, dependsOn },
+      { ...within(this, opts), dependsOn },
     );
     this.snapshotId = point.snapshotId;
     this.time = point.time;

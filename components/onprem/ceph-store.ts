@@ -31,10 +31,11 @@ export interface CephDevice {
 
 /** Arguments of a Ceph store. */
 export interface CephStoreArgs {
+  /** Where its hosts are. */
   site: Site;
   /** Hosts of the monitors, 1, 3 or 5; each has a manager and a metadata server as well. */
   monitors: string[];
-  /** Whole disks or partitions by host, each an OSD; blank ones, unless `wipe` is said. */
+  /** Whole disks or partitions of 4 GiB or more by host, each an OSD; blank ones, unless `wipe` is said. */
   osds: Record<string, (string | CephDevice)[]>;
   /** Copies of everything, each on another host. With 2 the next fault may lose data, with 1 the first does. @default 3 */
   replicas?: number;

@@ -15,8 +15,7 @@ export class ClusterImages extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("spillway:onprem:ClusterImages", name, {}, opts);
-    const platform = list.images.map(({ name }) => name).filter((image) => image !== "hello");
-    const images = platform.map((image) => {
+    const images = list.images.map(({ name: image }) => {
       const source = artifacts.images.apply((all) => all[image]!);
       return [image, registry.image(`${name}-${image}`, source, { parent: this })] as const;
     });

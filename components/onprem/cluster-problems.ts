@@ -1,13 +1,14 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { apiAddressProblems } from "../model/address-plan.ts";
-import type { BgpArgs } from "../model/bgp.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
-import { isRouted, type Network, networkOf, networkProblems } from "../model/network.ts";
+import { networkOf, networkProblems, partsOf, routersOf } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
+import { holds, overlapping } from "../model/range.ts";
 import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
-import type { OneStays } from "../ssh/preflight.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
+import { FIXED_PORTS } from "./cluster-preflight.ts";
+import type { Site } from "./site.ts";
 
 /** What TypeScript would say of a network, for one that came from configuration. */
 const NETWORK_SHAPE = named({
@@ -52,18 +53,31 @@ const CLUSTER_SHAPE = named({
   apiAddress: text,
 });
 
-/** What is wrong with a cluster's arguments; all of it. */
+export const DEFAULT_API_PORT = 6443;
+
+const clusters = new WeakMap<Site, Map<string, KubernetesClusterArgs>>();
+
+/** Clusters that the program has made at a site, by name. */
+export function clustersOf(site: Site): Map<string, KubernetesClusterArgs> {
+  const known = clusters.get(site) ?? new Map<string, KubernetesClusterArgs>();
+  clusters.set(site, known);
+  return known;
+}
+
+/** What is wrong with a cluster's arguments, by themselves and beside others of the site; all of it. */
 export function clusterProblems(name: string, args: KubernetesClusterArgs): Problem[] {
   const misshapen = shapeProblems(CLUSTER_SHAPE, args);
   if (misshapen.length > 0) return misshapen;
+  const others = [...clustersOf(args.site)].map(([other, theirs]) => ({ name: other, args: theirs }));
   return [
     ...nameProblems("name", name),
+    ...others.flatMap((other) => meetingProblems({ name, args }, other)),
     ...versionProblems(args.version),
     ...controlPlaneProblems(args.controlPlane),
     ...hostProblems(args),
     ...poolProblems(args.pools ?? {}),
     ...podNetwork(args),
-    ...portProblems("apiPort", args.apiPort ?? 6443),
+    ...apiPortProblems(args),
     ...virtualAddress(args),
     ...(args.registry.siteName === args.site.siteName
       ? []
@@ -90,13 +104,18 @@ function controlPlaneProblems(controlPlane: string[]): Problem[] {
   return [{ path: "controlPlane", found, remedy }];
 }
 
-/** Names that are no hosts, and hosts named twice. */
-function hostProblems({ site, controlPlane, pools = {} }: KubernetesClusterArgs): Problem[] {
-  const known = Object.keys(site.hosts);
+/** Every host of a cluster, and the argument that names it. */
+function placesOf({ controlPlane, pools = {} }: KubernetesClusterArgs): { host: string; path: string }[] {
   const inPools = Object.entries(pools).flatMap(([pool, { hosts }]) =>
     hosts.map((host, i) => ({ host, path: `pools.${pool}.hosts[${i}]` })),
   );
-  const named = [...controlPlane.map((host, i) => ({ host, path: `controlPlane[${i}]` })), ...inPools];
+  return [...controlPlane.map((host, i) => ({ host, path: `controlPlane[${i}]` })), ...inPools];
+}
+
+/** Names that are no hosts, and hosts named twice. */
+function hostProblems(args: KubernetesClusterArgs): Problem[] {
+  const known = Object.keys(args.site.hosts);
+  const named = placesOf(args);
   return named.flatMap(({ host, path }, i) => {
     if (!known.includes(host)) return [unknownHost(path, host, known)];
     const first = named.find((other) => other.host === host)!;
@@ -115,7 +134,16 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
       : [{ path: `pools.${pool}.hosts`, found: "no hosts", remedy: "name one, or leave the pool out" }]),
     ...labelProblems(`pools.${pool}.labels`, labels),
     ...taints.flatMap(({ key, value = "", effect }, i) => [
-      ...labelProblems(`pools.${pool}.taints[${i}]`, { [key]: value }),
+      ...labelProblems(`pools.${pool}.taints[${i}]`, { [key ?? ""]: value }),
+      ...(taints.findIndex((other) => other.key === key && other.effect === effect) === i
+        ? []
+        : [
+            {
+              path: `pools.${pool}.taints[${i}]`,
+              found: `${key}:${effect} stands twice`,
+              remedy: "give a key and an effect once",
+            },
+          ]),
       ...(TAINT_EFFECTS.includes(effect)
         ? []
         : [
@@ -129,47 +157,103 @@ function poolProblems(pools: NonNullable<KubernetesClusterArgs["pools"]>): Probl
   ]);
 }
 
-/** Parts of the site's range that a network takes. */
-interface Parts {
-  loadBalancers?: string;
-  underlay?: { range?: string; bgp?: BgpArgs };
+/** Addresses of the site's network that somebody has, by whose they are. */
+function takenAddresses(site: Site): Record<string, string> {
+  const hosts = Object.entries(site.hosts).map(([name, { address }]) => [`host ${name}`, address] as const);
+  return { ...Object.fromEntries(hosts), ...site.reservedAddresses() };
 }
 
 function virtualAddress({ site, apiAddress, network }: KubernetesClusterArgs): Problem[] {
   if (apiAddress === undefined) return [];
-  const hosts = Object.entries(site.hosts).map(([name, { address }]) => [`host ${name}`, address] as const);
-  // Each mode has one of them, or none.
-  const { loadBalancers, underlay } = (network ?? {}) as Parts;
-  const routers = (underlay?.bgp?.routers ?? []).map(
-    ({ address }, i) => [`router ${i + 1}`, address] as const,
-  );
-  const taken = { ...Object.fromEntries([...hosts, ...routers]), ...site.reservedAddresses() };
-  const parts = { "network.loadBalancers": loadBalancers, "network.underlay.range": underlay?.range };
-  return apiAddressProblems(apiAddress, { site: site.range, taken, parts });
+  const taken = { ...takenAddresses(site), ...routersOf(network) };
+  return apiAddressProblems(apiAddress, { site: site.range, taken, parts: partsOf(network, apiAddress) });
 }
 
 function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
-  const hosts = Object.entries(site.hosts).map(([name, { address }]) => [name, address] as const);
   return [
-    ...networkProblems(network, { range: site.range, hosts: Object.fromEntries(hosts) }),
+    ...networkProblems(network, { range: site.range, taken: takenAddresses(site) }),
     ...mtuProblems("site.mtu", site.mtu, tunnelsOf(network?.mode ?? "bridge")),
   ];
 }
 
-/** TCP ports that programs of a node listen on. @param apiPort of a member of the control plane */
-export function portsOf(network: Network, apiPort?: number): number[] {
-  const kubelet = 10250;
-  const bgp = 179;
-  const everywhere = isRouted(network) ? [kubelet, bgp] : [kubelet];
-  return apiPort === undefined ? everywhere : [apiPort, 2379, 2380, ...everywhere];
+/** Nothing listens yet when hosts are looked at: what comes to meet there is seen here alone. */
+function apiPortProblems({
+  apiPort = DEFAULT_API_PORT,
+  controlPlane,
+  site,
+  registry,
+}: KubernetesClusterArgs) {
+  const registries = controlPlane.filter(
+    (host) => registry.address === `${site.hosts[host]?.address}:${apiPort}`,
+  );
+  const remedy = `give another, such as ${DEFAULT_API_PORT}`;
+  return [
+    ...portProblems("apiPort", apiPort),
+    ...(FIXED_PORTS.includes(apiPort)
+      ? [{ path: "apiPort", found: `${apiPort} is the port of another part of a node`, remedy }]
+      : []),
+    ...registries.map((host) => ({
+      path: "apiPort",
+      found: `the registry has ${apiPort} on ${host}`,
+      remedy,
+    })),
+  ];
 }
 
-/** A member that joins nobody would begin an empty cluster. The mark is what a host's way into the cluster leaves. */
-export const oneMember = (controlPlane: string[]): OneStays => ({
-  argument: "controlPlane",
-  hosts: controlPlane,
-  mark: { file: "/var/lib/spillway/joined", begins: "control plane member " },
-});
+interface Named {
+  name: string;
+  args: KubernetesClusterArgs;
+}
+
+/** Two clusters at one site: neither host nor address is in both. */
+function meetingProblems({ name, args }: Named, other: Named): Problem[] {
+  const their = `of KubernetesCluster "${other.name}"`;
+  const problem = (path: string, found: string, remedy: string): Problem[] => [{ path, found, remedy }];
+  const theirHosts = placesOf(other.args).map(({ host }) => host);
+  const hosts = placesOf(args)
+    .filter(({ host }) => theirHosts.includes(host))
+    .flatMap(({ host, path }) => problem(path, `${host} is a host ${their} already`, "name another host"));
+  const theirNames = theirHosts.map((host) => `${other.name}-${host}`);
+  const names = placesOf(args)
+    .filter(({ host }) => theirNames.includes(`${name}-${host}`))
+    .flatMap(({ host }) =>
+      problem("name", `"${name}-${host}" names a node ${their} as well`, "give one of them another name"),
+    );
+  return [...hosts, ...names, ...addressMeetings(args, other.args, their)];
+}
+
+function addressMeetings(
+  args: KubernetesClusterArgs,
+  other: KubernetesClusterArgs,
+  their: string,
+): Problem[] {
+  const { apiAddress } = args;
+  const path = "apiAddress";
+  const remedy = "give a free one of the site's range";
+  const parts = (one: KubernetesClusterArgs, address?: string) =>
+    Object.entries(partsOf(one.network, address));
+  const apart = "give ranges that do not meet";
+  return [
+    ...(apiAddress !== undefined && apiAddress === other.apiAddress
+      ? [{ path, found: `${apiAddress} is that ${their} already`, remedy }]
+      : []),
+    ...parts(other, apiAddress)
+      .filter(([, part]) => holds(part, apiAddress))
+      .map(([, part]) => ({ path, found: `${apiAddress} is in ${part} ${their}`, remedy })),
+    ...parts(args, other.apiAddress)
+      .filter(([, part]) => holds(part, other.apiAddress))
+      .map(([path, part]) => ({
+        path,
+        found: `${part} holds ${other.apiAddress}, the API's ${their}`,
+        remedy: apart,
+      })),
+    ...parts(args).flatMap(([path, part]) =>
+      parts(other)
+        .filter(([, theirs]) => overlapping(part, theirs))
+        .map(([, theirs]) => ({ path, found: `${part} overlaps ${theirs} ${their}`, remedy: apart })),
+    ),
+  ];
+}
 
 /** What policies judge a cluster by. */
 export function clusterFacts({ version, network }: Pick<KubernetesClusterArgs, "version" | "network">) {

@@ -1,12 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type ArtifactList, type ArtifactRequest, artifactList, describeList } from "../artifacts/list.ts";
-import { Artifacts } from "../artifacts/resources.ts";
+import { type ArtifactList, describeList } from "../artifacts/list.ts";
 import type { Image, Source } from "../artifacts/source.ts";
 import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
 import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
-import { leastLinkMtu, tunnelsOf } from "../model/mtu.ts";
-import { isRouted, type Network, type NetworkArgs, networkFacts, networkOf } from "../model/network.ts";
+import { type Network, type NetworkArgs, networkOf } from "../model/network.ts";
 import { refuse } from "../model/problem.ts";
 import {
   type ClusterSettings,
@@ -17,11 +15,13 @@ import {
 } from "../render/kubeadm.ts";
 import { kubeconfig } from "../render/kubeconfig.ts";
 import type { Certificate } from "../secrets/resources.ts";
-import { type HostState, Preflight } from "../ssh/resources.ts";
+import type { HostState, Preflight } from "../ssh/resources.ts";
 import { apiOnNode } from "./api-address.ts";
+import { ClusterArtifacts } from "./cluster-artifacts.ts";
 import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
-import { clusterFacts, clusterProblems, oneMember, portsOf } from "./cluster-problems.ts";
+import { clusterPreflight } from "./cluster-preflight.ts";
+import { clusterFacts, clusterProblems, clustersOf, DEFAULT_API_PORT } from "./cluster-problems.ts";
 import { type NodeDescription, type NodeParts, nodeState } from "./node.ts";
 import { podNetworkOf } from "./pod-networks/of-mode.ts";
 import type { PodNetwork } from "./pod-networks/pod-network.ts";
@@ -40,12 +40,13 @@ export interface NodePoolArgs {
 
 /** Arguments of a Kubernetes cluster on own machines. */
 export interface KubernetesClusterArgs {
+  /** Where its hosts are. */
   site: Site;
   /** Supported minor version, such as `1.36`. */
   version: string;
   /** Names of 1, 3 or 5 hosts of the site; etcd runs on them. */
   controlPlane: string[];
-  /** Workers, by pool. @default none */
+  /** Workers, by pool. Hosts of the control plane take no pods but the cluster's own: without workers nothing of yours runs. @default none */
   pools?: Record<string, NodePoolArgs>;
   /** @default mode `bridge` */
   network?: NetworkArgs;
@@ -88,28 +89,32 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   readonly artifactList: ArtifactList;
   /** Where the artifacts came from, then one line each. */
   readonly artifacts: pulumi.Output<string[]>;
+  /** What its nodes pull through. */
   readonly registry: Registry;
 
   readonly #name: string;
-  readonly #args: Required<Omit<KubernetesClusterArgs, "artifacts" | "network" | "apiAddress">>;
+  readonly #args: KubernetesClusterArgs & Required<Pick<KubernetesClusterArgs, "pools" | "apiPort">>;
   readonly #network: Network;
   readonly #plan: AddressPlan;
-  readonly #images: Artifacts["images"];
+  readonly #artifacts: ClusterArtifacts;
 
   constructor(name: string, args: KubernetesClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(`KubernetesCluster "${name}"`, clusterProblems(name, args));
     super("spillway:onprem:KubernetesCluster", name, clusterFacts(args), opts);
     this.#name = name;
     this.#network = networkOf(args.network);
-    this.#args = { pools: {}, apiPort: 6443, ...args };
-    const { site, apiAddress } = args;
+    const { site, apiAddress, pools = {}, apiPort = DEFAULT_API_PORT } = args;
+    this.#args = { ...args, pools, apiPort };
+    clustersOf(site).set(name, args);
     this.#plan = addressPlan({ ...this.#network, site: site.range, hosts: this.#addresses(), apiAddress });
     this.endpoint = `${name}.${args.site.siteName}.internal:${this.#args.apiPort}`;
     this.registry = args.registry;
-    this.artifactList = artifactList(this.#artifactRequest(args.version));
+    const { version, artifacts: source } = args;
+    this.#artifacts = new ClusterArtifacts(name, { version, network: this.#network, source }, this);
+    this.artifactList = this.#artifacts.list;
 
     const preflight = this.#preflight();
-    const artifacts = this.#artifacts(args.artifacts);
+    const artifacts = this.#artifacts.platform;
     const images = new ClusterImages(name, args.registry, this.artifactList, artifacts, { parent: this });
     const identity = new ClusterIdentity(name, { parent: this });
     const podNetwork = this.#podNetwork(identity);
@@ -118,7 +123,6 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     const workers = this.#workers(identity, states, members);
     const admin = this.#administrator(identity);
 
-    this.#images = artifacts.images;
     this.artifacts = artifacts.summary.apply((summary) => [
       summary,
       ...describeList(this.artifactList).split("\n"),
@@ -129,67 +133,20 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     this.registerOutputs({ endpoint: this.endpoint });
   }
 
-  /** An image among the artifacts, such as `hello`, to be brought into a registry. */
+  /**
+   * An image among the artifacts, such as `etcd`, to be brought into a registry; or the sample `hello`, which is
+   * built, or in your mirror.
+   */
   image(name: string): pulumi.Output<Image> {
-    return this.#images.apply((images) => images[name]!);
+    return this.#artifacts.image(name);
   }
 
   #preflight(): Preflight {
-    const { site, controlPlane, apiPort } = this.#args;
+    const { site, registry, controlPlane, apiPort, apiAddress } = this.#args;
+    const version = this.artifactList.versions.kubernetes;
     const hosts = this.#hostNames();
-    const of = `KubernetesCluster "${this.#name}"`;
-    const ports = (host: string) => portsOf(this.#network, controlPlane.includes(host) ? apiPort : undefined);
-    // A container shows the memory and swap of the machine around it.
-    const machines = hosts.every((host) => !site.hosts[host]!.container);
-    return new Preflight(
-      `${this.#name}-preflight`,
-      {
-        hosts: hosts.map((host) => site.connection(host)),
-        fixed: { of, facts: this.#fixedFacts(), oneStays: oneMember(controlPlane) },
-        require: {
-          memoryMiB: machines ? 1700 : 512,
-          diskGiB: 10,
-          freePorts: Object.fromEntries(hosts.map((host) => [host, ports(host)])),
-          noSwap: machines,
-          noForeignCluster: true,
-          owner: this.#owner(),
-          clockSkewSeconds: 5,
-          interface: this.#network.mode === "underlay" ? this.#network.underlay.parent : undefined,
-          packets: { bytes: site.mtu, least: leastLinkMtu(tunnelsOf(this.#network.mode)) },
-        },
-      },
-      { parent: this },
-    );
-  }
-
-  /** What kubeadm, pods and other hosts were once told and cannot be told again. */
-  #fixedFacts(): Record<string, string> {
-    const { site, version, registry, apiPort } = this.#args;
-    return {
-      version,
-      "site.range": site.range,
-      ...networkFacts(this.#network),
-      registry: registry.address,
-      apiPort: String(apiPort),
-      apiAddress: this.#plan.api?.address ?? "none",
-    };
-  }
-
-  #artifactRequest(kubernetes: string): ArtifactRequest {
-    const network = this.#network;
-    return {
-      kubernetes,
-      // Routes take no programs of their own, and what is on one link is as in mode `bridge`.
-      network: isRouted(network) ? "bridge" : network.mode,
-      ...("policies" in network && { policies: network.policies }),
-    };
-  }
-
-  #artifacts(source: Source | undefined): Artifacts {
-    const inputs = { ...this.#artifactRequest(this.artifactList.versions.kubernetes), source };
-    // Building all of it takes minutes on a small computer.
-    const opts = { parent: this, customTimeouts: { create: "60m" } };
-    return new Artifacts(`${this.#name}-artifacts`, inputs, opts);
+    const facts = { name: this.#name, owner: this.#owner(), network: this.#network, version, hosts };
+    return clusterPreflight({ ...facts, site, registry, controlPlane, apiPort, apiAddress }, this);
   }
 
   #podNetwork(identity: ClusterIdentity): PodNetwork {

@@ -1,4 +1,5 @@
 export { supportedVersions } from "../artifacts/list.ts";
+export type { Image as ImageDescription, ImageSource, Source } from "../artifacts/source.ts";
 export type { BgpArgs, BgpRouterArgs, RoutesArgs } from "../model/bgp.ts";
 export type {
   ClusterNetworkArgs,
@@ -13,6 +14,7 @@ export type {
 } from "../model/network.ts";
 export type { Capacity, VolumeArgs } from "../model/store.ts";
 export type { UnderlayArgs } from "../model/underlay.ts";
+export type { Keep } from "../operations/backup.provider.ts";
 export type { Taint } from "../render/kubeadm.ts";
 export { Backup, type BackupArgs } from "./backup.ts";
 export type { BackupTarget, S3Args } from "./backup-target.ts";
@@ -34,8 +36,8 @@ export {
 export { HostStore, type HostStoreArgs, HostVolume, type HostVolumeArgs } from "./host-store.ts";
 export { Migration, type MigrationArgs } from "./migration.ts";
 export { Registry, type RegistryArgs } from "./registry.ts";
-export { Restore, type RestoreArgs, type RestorePoint } from "./restore.ts";
+export { type FillingArgs, Restore, type RestoreArgs, type RestorePoint } from "./restore.ts";
 export { type BastionArgs, type HostArgs, Site, type SiteArgs, type SshArgs } from "./site.ts";
 export { Snapshot, type SnapshotArgs } from "./snapshot.ts";
-export { Store, Volume, type VolumeAccess } from "./store.ts";
+export { type SnapshotPoint, Store, Volume, type VolumeAccess } from "./store.ts";
 export { VolumeMount, type VolumeMountArgs } from "./volume-mount.ts";

@@ -3,7 +3,7 @@ import { quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
 import { anything, flag, given, named, shapeProblems, text } from "../model/shape.ts";
 import { Migrating } from "../operations/resources.ts";
-import { labelOf, operationProblems, placeOf, prepare } from "./operation.ts";
+import { labelOf, operationProblems, placeOf, prepare, within } from "./operation.ts";
 import type { Volume } from "./store.ts";
 
 /** Arguments of a migration. */
@@ -29,7 +29,9 @@ export interface MigrationArgs {
  * new Migration("to-new", { from: store.volume("old"), to: store.volume("new"), host: "w1" });
  */
 export class Migration extends pulumi.ComponentResource {
+  /** Where the files came from. */
   readonly from: Volume;
+  /** The volume that was filled. */
   readonly to: Volume;
   /** Names of files, directories and links in the target afterwards. */
   readonly files: pulumi.Output<number>;
@@ -45,7 +47,7 @@ export class Migration extends pulumi.ComponentResource {
     const migrating = new Migrating(
       `${name}-volume`,
       { ...ready, from: placeOf(from, host), volume: placeOf(to, host), overwrite, trigger },
-      { parent: this, dependsOn },
+      { ...within(this, opts), dependsOn },
     );
     this.from = from;
     this.to = to;

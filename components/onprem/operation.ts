@@ -16,6 +16,15 @@ export function placeOf(volume: Volume, host: string) {
   return { volume: labelOf(volume), ...(mount === undefined ? { directory } : { mount }) };
 }
 
+/**
+ * Options of the resource inside an operation that does the work. The engine counts a component's own
+ * `customTimeouts` for nothing, and there they are where a person looks for them.
+ */
+export const within = (parent: pulumi.ComponentResource, opts: pulumi.ComponentResourceOptions = {}) => ({
+  parent,
+  ...(opts.customTimeouts && { customTimeouts: opts.customTimeouts }),
+});
+
 /** What an operation finds on its host. */
 export interface Readiness {
   connection: ReturnType<Site["connection"]>;

@@ -12,6 +12,7 @@ import type { Site } from "./site.ts";
 
 /** Arguments of a registry on a host. */
 export interface RegistryArgs {
+  /** Where its host is. */
   site: Site;
   /** Name of the host that serves it and keeps its blobs. */
   host: string;
@@ -23,13 +24,24 @@ export interface RegistryArgs {
 
 /**
  * Private OCI registry on a host of the site: TLS from the site's own authority, a password for
- * pulling as well as pushing, blobs on the host's disk. A host serves one registry.
+ * pulling as well as pushing, blobs on the host's disk. A host serves one registry. Images are pushed by skopeo, which the
+ * computer that runs Pulumi needs.
+ *
+ * @example
+ * const registry = new Registry("registry", { site, host: "cp1" });
+ * const shop = registry.image("shop", {
+ *   repository: "shop",
+ *   tag: "1.0",
+ *   digest: "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+ *   source: { reference: "ghcr.io/acme/shop@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
+ * });
  */
 export class Registry extends pulumi.ComponentResource {
   /** Site it is at. */
   readonly siteName: string;
   /** `host:port` as hosts and the computer that runs `up` reach it. */
   readonly address: string;
+  /** Account that pulls and pushes. */
   readonly username: string;
   /** Secret. */
   readonly password: pulumi.Output<string>;
@@ -49,7 +61,11 @@ export class Registry extends pulumi.ComponentResource {
       `${name}-preflight`,
       {
         hosts: [connection],
-        fixed: { of: `Registry "${name}"`, facts: { host, port: String(port), storage } },
+        fixed: {
+          of: `Registry "${name}"`,
+          facts: { host, port: String(port), storage },
+          mark: { file: `${REGISTRY_FOLDER}/config.yml`, begins: "" },
+        },
         require: { diskGiB: 5, freePorts: { [host]: [port] }, owner: `registry ${name}` },
       },
       { parent: this },

@@ -12,13 +12,14 @@ import {
   targetProblems,
   volumesOf,
 } from "./backup-target.ts";
-import { operationProblems, placeOf, prepare } from "./operation.ts";
+import { operationProblems, placeOf, prepare, within } from "./operation.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Volume } from "./store.ts";
 
 /** The point that comes back. */
 export type RestorePoint =
   | {
+      /** One of this program. */
       backup: Backup;
       /** A point of its repository. @default the backup's own when this is made or its trigger changes */
       snapshotId?: string;
@@ -28,6 +29,7 @@ export type RestorePoint =
   | {
       /** Where a Backup of another state left its points. */
       repository: BackupTarget;
+      /** Of the repository; becomes a secret. */
       password: pulumi.Input<string>;
       /** As `restic snapshots` shows it. */
       snapshotId: string;
@@ -70,6 +72,7 @@ export interface FillingArgs {
  * new Restore("back", { backup: nightly, volume: store.volume("data-again"), host: "w1" });
  */
 export class Restore extends pulumi.ComponentResource {
+  /** The volume that was filled. */
   readonly volume: Volume;
   /** Names of files, directories and links in the volume afterwards. */
   readonly files: pulumi.Output<number>;
@@ -80,15 +83,20 @@ export class Restore extends pulumi.ComponentResource {
     refuse(`Restore "${name}"`, restoreProblems(name, args));
     super("spillway:onprem:Restore", name, {}, opts);
     const { files, bytes } = args.snapshot
-      ? this.#copySnapshot(name, args, args.snapshot)
-      : this.#restore(name, args);
+      ? this.#copySnapshot(name, args, args.snapshot, opts)
+      : this.#restore(name, args, opts);
     this.volume = args.volume;
     this.files = files;
     this.bytes = bytes;
     this.registerOutputs({ files, bytes });
   }
 
-  #copySnapshot(name: string, args: FillingArgs, snapshot: Snapshot): SnapshotRestoring {
+  #copySnapshot(
+    name: string,
+    args: FillingArgs,
+    snapshot: Snapshot,
+    opts?: pulumi.ComponentResourceOptions,
+  ): SnapshotRestoring {
     const { volume, host, overwrite = false, trigger = "" } = args;
     const on = { host, volumes: [volume, snapshot.volume], packages: ["attr", "rsync"] };
     const { dependsOn, ...ready } = prepare(this, "restore", name, on);
@@ -96,11 +104,11 @@ export class Restore extends pulumi.ComponentResource {
     return new SnapshotRestoring(
       `${name}-volume`,
       { ...ready, snapshot: source, volume: placeOf(volume, host), overwrite, trigger },
-      { parent: this, dependsOn: [...dependsOn, snapshot] },
+      { ...within(this, opts), dependsOn: [...dependsOn, snapshot] },
     );
   }
 
-  #restore(name: string, args: FillingArgs & BackupPoint): Restoring {
+  #restore(name: string, args: FillingArgs & BackupPoint, opts?: pulumi.ComponentResourceOptions): Restoring {
     const { volume, host, overwrite = false, trigger = "" } = args;
     const { to, password, snapshotId, pinned } = pointOf(args);
     const volumes = [volume, ...volumesOf(to)];
@@ -114,7 +122,7 @@ export class Restore extends pulumi.ComponentResource {
         overwrite,
         trigger,
       },
-      { parent: this, dependsOn: [...dependsOn, ...(args.backup ? [args.backup] : [])] },
+      { ...within(this, opts), dependsOn: [...dependsOn, ...(args.backup ? [args.backup] : [])] },
     );
   }
 }

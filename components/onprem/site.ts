@@ -22,7 +22,7 @@ export interface HostArgs {
   container?: boolean;
 }
 
-/** A host to go through to reach the others. */
+/** A host to go through to reach the others by SSH; registry and API are reached directly. */
 export interface BastionArgs {
   /** IP address or DNS name. */
   address: string;
@@ -61,6 +61,7 @@ export interface SiteArgs {
    * sends some. What pods may send follows from it. @default 1500
    */
   mtu?: number;
+  /** How the hosts are reached. */
   ssh: SshArgs;
   /** The machines, by name; the name becomes the node's. */
   hosts: Record<string, HostArgs>;
@@ -83,6 +84,7 @@ export class Site extends pulumi.ComponentResource {
   readonly range: string;
   /** Largest packet that passes between its hosts, in bytes. */
   readonly mtu: number;
+  /** Its hosts, by name. */
   readonly hosts: Readonly<Record<string, HostArgs>>;
   /** Signs the certificates of what the site offers, such as its registry. */
   readonly authority: Authority;

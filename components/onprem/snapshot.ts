@@ -7,6 +7,7 @@ import type { Volume } from "./store.ts";
 
 /** Arguments of a snapshot. */
 export interface SnapshotArgs {
+  /** What is kept; of a `CephStore`. */
   volume: Volume;
   /**
    * It may go, with what only it still holds: the word that its removal asks for. It counts once a
@@ -25,7 +26,9 @@ export interface SnapshotArgs {
  * new Restore("undo", { snapshot: before, volume, host: "w1", overwrite: true });
  */
 export class Snapshot extends pulumi.ComponentResource {
+  /** Name of the snapshot, which is the resource's. */
   readonly snapshotName: string;
+  /** What was kept. */
   readonly volume: Volume;
   /** Its directory, below the volume's top, such as `.snap/_before-upgrade_1099511628283`. */
   readonly path: pulumi.Output<string>;

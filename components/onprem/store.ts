@@ -19,7 +19,9 @@ export interface VolumeAccess {
 
 /** Volumes for hosts of a site, such as a `HostStore`. */
 export abstract class Store extends pulumi.ComponentResource {
+  /** Name of the store. */
   readonly storeName: string;
+  /** Where its hosts are. */
   readonly site: Site;
   /** `HEALTH_OK`, or what is wrong, as of the last change or refresh. */
   abstract readonly health: pulumi.Output<string>;
@@ -60,7 +62,9 @@ export interface VolumeFacts {
 
 /** One volume of a store. What depends on it waits until it can be mounted. */
 export abstract class Volume extends pulumi.ComponentResource {
+  /** Name of the volume in its store. */
   readonly volumeName: string;
+  /** What it is a volume of. */
   readonly store: Store;
   /** Several hosts may write at once. */
   readonly shared: boolean;

@@ -8,6 +8,7 @@ import { placesOf, type Volume } from "./store.ts";
 
 /** Arguments of a mount on a host. */
 export interface VolumeMountArgs {
+  /** What is mounted. */
   volume: Volume;
   /** Name of the host. */
   host: string;
@@ -22,8 +23,11 @@ export interface VolumeMountArgs {
  * new VolumeMount("data", { volume: store.volume("data"), host: "w1", path: "/srv/data" });
  */
 export class VolumeMount extends pulumi.ComponentResource {
+  /** What is mounted. */
   readonly volume: Volume;
+  /** Where. */
   readonly host: string;
+  /** Absolute path on the host. */
   readonly path: string;
 
   constructor(name: string, args: VolumeMountArgs, opts?: pulumi.ComponentResourceOptions) {

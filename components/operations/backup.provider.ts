@@ -17,11 +17,17 @@ import {
 
 /** Which of the earlier points stay, newest first, as `restic forget` counts them. */
 export interface Keep {
+  /** The newest so many. @default none by this count, nor by those below */
   last?: number;
+  /** The newest of each of the last so many hours that have one. */
   hourly?: number;
+  /** The same by days. */
   daily?: number;
+  /** By weeks. */
   weekly?: number;
+  /** By months. */
   monthly?: number;
+  /** By years. */
   yearly?: number;
 }
 

@@ -105,8 +105,8 @@ export function flannelConfig(pods: string, mtu: number): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** Unit of flanneld: learns the nodes' pod ranges from the Kubernetes API. */
-export function flannelUnit(node: string, address: string, pods: string): string {
+/** Unit of flanneld: learns the nodes' pod ranges from the Kubernetes API. @param mtu inside the tunnel */
+export function flannelUnit(node: string, address: string, pods: string, mtu: number): string {
   return `[Unit]
 Description=Flannel VXLAN overlay
 After=network-online.target
@@ -117,6 +117,8 @@ ConditionPathExists=/etc/spillway/flannel/kubeconfig
 Environment=NODE_NAME=${node}
 # Routes to other nodes' pods come as flanneld learns of them; until then nothing for pods may leave by the default route.
 ExecStartPre=+/bin/sh -c 'ip route replace unreachable ${pods}'
+# flanneld keeps a device that is there, whatever its MTU.
+ExecStartPre=-+/usr/sbin/ip link set flannel.1 mtu ${mtu}
 ExecStart=/usr/local/bin/flanneld --kube-subnet-mgr --kubeconfig-file=/etc/spillway/flannel/kubeconfig --net-config-path=/etc/spillway/flannel/net-conf.json --public-ip=${address} --iface=${address} --ip-masq
 ExecStopPost=+/bin/sh -c 'ip route delete unreachable ${pods} || :'
 Restart=always

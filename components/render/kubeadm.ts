@@ -34,9 +34,11 @@ export interface NodeSettings {
 
 /** A taint of a node, as in the Kubernetes API. */
 export interface Taint {
+  /** By the grammar of a label's key. */
   key: string;
-  /** @default none */
+  /** By the grammar of a label's value. @default none */
   value?: string;
+  /** `NoSchedule`: new pods stay away that do not tolerate it; `PreferNoSchedule`: where they can; `NoExecute`: running ones leave, too. */
   effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
 }
 

@@ -65,7 +65,7 @@ export interface UnitState {
 export interface HostStateArgs {
   /** How to reach the host. */
   connection: Connection;
-  /** Unique on the host: 1 to 50 of a-z, 0-9 and `-`. */
+  /** Unique on the host: 1 to 64 of a-z, 0-9 and `-`. */
   name: string;
   /** Names of apt or dnf packages, installed without recommended ones. @default none */
   packages?: string[];

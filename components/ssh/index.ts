@@ -7,5 +7,5 @@ export type {
   UnitState,
   UploadState,
 } from "./host-state.ts";
-export type { PreflightArgs } from "./preflight.ts";
+export type { Fixed, Mark, OneStays, PacketRequirements, PreflightArgs, Requirements } from "./preflight.ts";
 export { HostState, Preflight } from "./resources.ts";

@@ -1,7 +1,8 @@
 import type { Connection } from "../model/connection.ts";
+import { messageOf } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
 import type { PathFacts } from "./preflight-problems.ts";
-import { onHost } from "./session.ts";
+import { onHost, type Session } from "./session.ts";
 
 /** IP and ICMP headers of an echo request. */
 const HEADERS = 28;
@@ -67,8 +68,12 @@ async function pathsFrom(
   };
   // Each of a dozen sizes that do not pass costs two seconds.
   const script = { name: "sending packets to the other hosts", text, values, timeoutSeconds: 120 };
-  const printed = await onHost(connection, context, (session) => session.run(script, context), {
-    change: false,
-  });
-  return parsePaths(connection.host, printed);
+  try {
+    const look = (session: Session) => session.run(script, context);
+    return parsePaths(connection.host, await onHost(connection, context, look, { change: false }));
+  } catch (error) {
+    // What was found about the hosts themselves is told all the same.
+    context.warn(`${connection.host}: what passes from it to the others is not known: ${messageOf(error)}`);
+    return [];
+  }
 }

@@ -8,6 +8,12 @@ export interface HostFacts {
   unreachable?: string;
   /** `ID` of /etc/os-release. */
   os: string;
+  /** `VERSION_ID` of it, empty without one. */
+  release: string;
+  /** `uname -m`. */
+  machine: string;
+  /** `uname -r`. */
+  kernel: string;
   memoryMiB: number;
   diskGiB: number;
   /** TCP ports that are listened on. */
@@ -34,13 +40,26 @@ export interface PathFacts {
   bytes: number;
 }
 
+/** What was found, and about whom. */
+export interface Finding extends Problem {
+  hosts: string[];
+  /** It counts wherever it is found; others only where a host is new, and are a warning elsewhere. */
+  always?: boolean;
+  /** It is nothing to refuse. */
+  never?: boolean;
+}
+
+/** By numbers: 9 is older than 12, and 24.04 than 24.10. */
+const isOlder = (release: string, oldest: string) =>
+  release !== "" && release.localeCompare(oldest, "en", { numeric: true }) < 0;
+
 const round = (seconds: number) => Math.round(seconds * 10) / 10;
 
-function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
+function findingsOfHost(facts: HostFacts, require: Requirements): Finding[] {
   const { host } = facts;
-  const problems: Problem[] = [];
-  const say = (what: string, found: string, remedy: string) =>
-    problems.push({ path: `hosts.${host}${what}`, found, remedy });
+  const problems: Finding[] = [];
+  const say = (what: string, found: string, remedy: string, more: Pick<Finding, "always"> = {}) =>
+    problems.push({ path: `hosts.${host}${what}`, found, remedy, hosts: [host], ...more });
   if (facts.unreachable !== undefined) {
     say("", facts.unreachable, "see to it, then run again");
     return problems;
@@ -48,6 +67,16 @@ function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
   const { os = ["debian", "ubuntu"], memoryMiB = 0, diskGiB = 0, clockSkewSeconds = 5 } = require;
   const ours = facts.owner !== "" && facts.owner === require.owner;
   if (!os.includes(facts.os)) say(".os", `it runs "${facts.os}"`, `install one of ${os.join(", ")}`);
+  const oldest = require.releases?.[facts.os];
+  if (oldest !== undefined && isOlder(facts.release, oldest)) {
+    say(".os", `it runs ${facts.os} ${facts.release}`, `install ${facts.os} ${oldest} or newer`);
+  }
+  if (require.machine !== undefined && facts.machine !== require.machine) {
+    say(".machine", `its processor is ${facts.machine}`, `name machines with ${require.machine}`);
+  }
+  if (require.kernel !== undefined && isOlder(facts.kernel, require.kernel)) {
+    say(".kernel", `it runs Linux ${facts.kernel}`, `boot Linux ${require.kernel} or newer`);
+  }
   if (facts.memoryMiB < memoryMiB) {
     say(".memory", `${facts.memoryMiB} MiB of memory`, `give it at least ${memoryMiB} MiB`);
   }
@@ -82,6 +111,7 @@ function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
       ".cluster",
       found,
       "nothing was touched; take the host out of it (with a `pulumi up` or destroy of that stack, else `kubeadm reset`), or name another host",
+      { always: true },
     );
   }
   if (Math.abs(facts.clockSeconds) - facts.clockUncertainty > clockSkewSeconds) {
@@ -96,7 +126,7 @@ function problemsOfHost(facts: HostFacts, require: Requirements): Problem[] {
 }
 
 /** Hosts whose clocks are too far apart, though each may be near enough to this computer's. */
-function clocksApart(all: HostFacts[], limit: number): Problem[] {
+function clocksApart(all: HostFacts[], limit: number): Finding[] {
   const reached = all.filter(({ unreachable }) => unreachable === undefined);
   const sorted = reached.toSorted((a, b) => a.clockSeconds - b.clockSeconds);
   const [slow, fast] = [sorted[0], sorted.at(-1)];
@@ -108,38 +138,60 @@ function clocksApart(all: HostFacts[], limit: number): Problem[] {
       path: "hosts",
       found: `the clocks of ${slow.host} and ${fast.host} are ${round(apart)} s apart`,
       remedy: "run a time service on all hosts, such as systemd-timesyncd or chrony",
+      hosts: [slow.host, fast.host],
     },
   ];
 }
 
 /** Two hosts between which too little passes, once for both ways. */
-function pathProblems(paths: readonly PathFacts[], { bytes, least }: PacketRequirements): Problem[] {
+function pathFindings(paths: readonly PathFacts[], { bytes, least }: PacketRequirements): Finding[] {
   const pairOf = ({ from, to }: PathFacts) => [from, to].sort().join(" and ");
   const narrow = paths.filter((path) => path.bytes < bytes);
   return [...new Set(narrow.map(pairOf))].map((pair) => {
     const ways = narrow.filter((way) => pairOf(way) === pair);
     const passes = Math.min(...ways.map((way) => way.bytes));
     const path = `hosts.${ways[0]!.from}.mtu`;
+    const hosts = [ways[0]!.from, ways[0]!.to];
     if (passes === 0) {
-      const found = `between ${pair} no ping comes back, not even a small one`;
-      return { path, found, remedy: "see that they reach each other and let ICMP echo pass" };
+      // A wall that stops echoes may let everything else pass.
+      const found = `between ${pair} no ping comes back, not even a small one, and nobody knows what size passes`;
+      return {
+        path,
+        found,
+        remedy: "let ICMP echo pass, or see yourself that they reach each other",
+        hosts,
+        never: true,
+      };
     }
     const found = `between ${pair} at most ${passes} bytes pass unfragmented, not ${bytes}`;
     const mend = "mend what carries less on the path between them";
-    if (passes < least) return { path, found, remedy: `${mend}: ${least} is the least that serves` };
-    return { path, found, remedy: `give the site \`mtu: ${passes}\`, or ${mend}` };
+    if (passes < least) return { path, found, remedy: `${mend}: ${least} is the least that serves`, hosts };
+    return { path, found, remedy: `give the site \`mtu: ${passes}\`, or ${mend}`, hosts };
   });
 }
 
-/** Every problem of every host, and of the ways between them. Pure. */
+/**
+ * Every problem of every host, and of the ways between them; and what is only worth a warning: who builds on hosts
+ * that were fit once must be able to mend and to grow what stands on them. Pure.
+ *
+ * @param known hosts that were found fit by an earlier run
+ */
 export function preflightProblems(
   facts: HostFacts[],
   require: Requirements,
   paths: readonly PathFacts[] = [],
-): Problem[] {
-  return [
-    ...facts.flatMap((host) => problemsOfHost(host, require)),
+  known: readonly string[] = [],
+): { problems: Problem[]; warnings: Problem[] } {
+  const findings = [
+    ...facts.flatMap((host) => findingsOfHost(host, require)),
     ...clocksApart(facts, require.clockSkewSeconds ?? 5),
-    ...(require.packets ? pathProblems(paths, require.packets) : []),
+    ...(require.packets ? pathFindings(paths, require.packets) : []),
   ];
+  const counts = ({ hosts, always, never }: Finding) =>
+    !never && (always || hosts.some((host) => !known.includes(host)));
+  const plain = ({ path, found, remedy }: Finding): Problem => ({ path, found, remedy });
+  return {
+    problems: findings.filter(counts).map(plain),
+    warnings: findings.filter((finding) => !counts(finding)).map(plain),
+  };
 }

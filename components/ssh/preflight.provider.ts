@@ -1,19 +1,21 @@
 import type { Connection } from "../model/connection.ts";
 import { quote } from "../model/names.ts";
-import { messageOf, type Problem, refuse } from "../model/problem.ts";
+import { describe, messageOf, type Problem, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, Existing, ResourceType } from "../provider/resource.ts";
 import { parseHostKey } from "./dial.ts";
 import { ConnectionError, HostError } from "./error.ts";
 import { lookAtPaths } from "./path-mtu.ts";
-import type { Fixed, PreflightArgs, Requirements } from "./preflight.ts";
+import type { Fixed, Mark, PreflightArgs, Requirements } from "./preflight.ts";
 import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
-import { onHost } from "./session.ts";
+import { onHost, type Session } from "./session.ts";
 import { givesUp } from "./unreachable.ts";
 
 /* Prints one fact a line. The clock comes last, nearest to the answer's arrival. */
 const text = `
-sed -n 's/^ID=/os /p' /etc/os-release
+sed -n -e 's/^ID=/os /p' -e 's/^VERSION_ID=/release /p' /etc/os-release
+printf 'machine %s\n' "$(uname -m)"
+printf 'kernel %s\n' "$(uname -r)"
 sed -n 's/^MemTotal: *\\([0-9]*\\) .*/memory \\1/p' /proc/meminfo
 df -Pk /var | awk 'NR == 2 { print "disk", $4 }'
 sed -n '2,$s/^\\([^ ]*\\) .*/swap \\1/p' /proc/swaps
@@ -31,9 +33,13 @@ date '+clock %s.%N'
 export function parseHostFacts(host: string, printed: string, sent: number, received: number): HostFacts {
   const of = (kind: string) =>
     printed.split("\n").flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : []));
+  const plain = (kind: string) => (of(kind)[0] ?? "").replaceAll(/["']/g, "");
   return {
     host,
-    os: (of("os")[0] ?? "").replaceAll(/["']/g, ""),
+    os: plain("os"),
+    release: plain("release"),
+    machine: of("machine")[0] ?? "",
+    kernel: of("kernel")[0] ?? "",
     memoryMiB: Math.floor(Number(of("memory")[0] ?? 0) / 1024),
     diskGiB: Number(of("disk")[0] ?? 0) / 1024 / 1024,
     ports: [...new Set(of("port").map((port) => Number.parseInt(port, 16)))],
@@ -48,6 +54,9 @@ export function parseHostFacts(host: string, printed: string, sent: number, rece
 
 const nothing = {
   os: "",
+  release: "",
+  machine: "",
+  kernel: "",
   memoryMiB: 0,
   diskGiB: 0,
   ports: [],
@@ -79,12 +88,19 @@ async function ask(connection: Connection, context: Context): Promise<HostFacts>
   }
 }
 
-async function lookAtAll({ hosts, require }: PreflightArgs, context: Context): Promise<void> {
+/** @param known hosts that an earlier run found fit */
+async function lookAtAll(
+  { hosts, require }: PreflightArgs,
+  context: Context,
+  known: readonly string[] = [],
+): Promise<void> {
   const facts = await Promise.all(hosts.map((host) => ask(host, context)));
   const reached = hosts.filter((_, i) => facts[i]!.unreachable === undefined);
   const paths =
     require.packets && reached.length > 1 ? await lookAtPaths(reached, require.packets.bytes, context) : [];
-  refuse("hosts are not fit", preflightProblems(facts, require, paths));
+  const { problems, warnings } = preflightProblems(facts, require, paths, known);
+  for (const warning of warnings) context.warn(describe(warning));
+  refuse("hosts are not fit", problems);
 }
 
 /** Ports that were found free once are in use now by what was built since. */
@@ -101,8 +117,25 @@ async function lookAgain(
   old: Existing<PreflightArgs, object>,
   inputs: PreflightArgs,
 ): Promise<void> {
+  await refuseChange(context, old.inputs, inputs);
   await lookWhoStays(context, old.inputs, inputs);
-  await lookAtAll({ ...inputs, require: onlyNewPorts(old.inputs.require, inputs.require) }, context);
+  warnOfMtu(context, old.inputs.require, inputs.require);
+  const require = onlyNewPorts(old.inputs.require, inputs.require);
+  await lookAtAll({ ...inputs, require }, context, fitOnce(old.inputs.hosts, inputs.hosts));
+}
+
+/** Hosts of an earlier run, at the same address. */
+function fitOnce(before: readonly Connection[], now: readonly Connection[]): string[] {
+  const addresses = new Map(before.map(({ host, address }) => [host, address]));
+  return now.filter(({ host, address }) => addresses.get(host) === address).map(({ host }) => host);
+}
+
+function warnOfMtu(context: Context, before: Requirements, now: Requirements): void {
+  const [was, is] = [before.packets?.bytes, now.packets?.bytes];
+  if (was === undefined || is === undefined || was === is) return;
+  context.warn(
+    `packets of ${is} bytes, ${was} before: pods that run keep the former size; start them anew (\`kubectl rollout restart\`)`,
+  );
 }
 
 /**
@@ -113,21 +146,7 @@ async function lookWhoStays(context: Context, old: PreflightArgs, now: Preflight
   const { of = "", oneStays } = now.fixed ?? {};
   const before = old.fixed?.oneStays;
   if (!oneStays || !before) return;
-  const script = {
-    name: "ask who stays",
-    text: `[ ! -e "$FILE" ] || case $(cat "$FILE") in "$BEGINS"*) echo yes ;; esac`,
-    values: { FILE: oneStays.mark.file, BEGINS: oneStays.mark.begins },
-    timeoutSeconds: 60,
-  };
-  const isOne = async (connection: Connection) => {
-    const answer = await onHost(connection, context, (session) => session.run(script, context), {
-      change: false,
-    }).catch((error: unknown) => {
-      if (error instanceof ConnectionError) return "silent";
-      throw error;
-    });
-    return { host: connection.host, answer: answer.trim() };
-  };
+  const isOne = (connection: Connection) => askForMark(connection, oneStays.mark, context);
   const listed = (hosts: Connection[], names: string[]) => hosts.filter(({ host }) => names.includes(host));
   const stay = await Promise.all(listed(now.hosts, oneStays.hosts).map(isOne));
   if (stay.some(({ answer }) => answer === "yes")) return;
@@ -141,10 +160,43 @@ async function lookWhoStays(context: Context, old: PreflightArgs, now: Preflight
   refuse(of, [{ path: oneStays.argument, found, remedy }]);
 }
 
-/** Here and not where it would hurt: by then other hosts and files have changed already. */
-function refuseChange(before: Fixed | undefined, now: Fixed | undefined): void {
-  if (!before || !now) return;
-  const problems = Object.entries(now.facts).flatMap(([path, value]) => {
+/** Whether a host bears a mark: `yes`, `silent` when it does not answer, or nothing. */
+async function askForMark(
+  connection: Connection,
+  { file, begins }: Mark,
+  context: Context,
+): Promise<{ host: string; answer: string }> {
+  const script = {
+    name: "ask what lives there",
+    text: `[ ! -e "$FILE" ] || case $(cat "$FILE") in "$BEGINS"*) echo yes ;; esac`,
+    values: { FILE: file, BEGINS: begins },
+    timeoutSeconds: 60,
+  };
+  const look = (session: Session) => session.run(script, context);
+  const answer = await onHost(connection, context, look, { change: false }).catch((error: unknown) => {
+    if (error instanceof ConnectionError) return "silent";
+    throw error;
+  });
+  return { host: connection.host, answer: answer.trim() };
+}
+
+/**
+ * Here and not where it would hurt: by then other hosts and files have changed already. What a first run could not
+ * finish lives nowhere, and may be told otherwise.
+ */
+async function refuseChange(context: Context, old: PreflightArgs, now: PreflightArgs): Promise<void> {
+  const problems = changesOf(old.fixed, now.fixed);
+  if (problems.length === 0 || !now.fixed) return;
+  const hosts = new Map([...old.hosts, ...now.hosts].map((connection) => [connection.host, connection]));
+  const { of, mark } = now.fixed;
+  const answers = await Promise.all([...hosts.values()].map((host) => askForMark(host, mark, context)));
+  if (answers.some(({ answer }) => answer !== "")) refuse(of, problems);
+}
+
+/** What was fixed and is otherwise now. Pure. */
+export function changesOf(before: Fixed | undefined, now: Fixed | undefined): Problem[] {
+  if (!before || !now) return [];
+  return Object.entries(now.facts).flatMap(([path, value]) => {
     const was = before.facts[path];
     if (was === undefined || was === value) return [];
     return [
@@ -156,7 +208,6 @@ function refuseChange(before: Fixed | undefined, now: Fixed | undefined): void {
       },
     ];
   });
-  refuse(now.of, problems);
 }
 
 function check({ hosts = [] }: Partial<PreflightArgs>): Problem[] {
@@ -180,7 +231,6 @@ export const preflight: ResourceType<PreflightArgs, Record<never, never>> = {
   computed: [],
   check,
   diff: (old, { hosts, require, fixed }) => {
-    refuseChange(old.inputs.fixed, fixed);
     // How a host is reached does not matter, which ones there are does.
     const names = (list: unknown) => (Array.isArray(list) ? list.map((one: Connection) => one.host) : list);
     return differenceOf(

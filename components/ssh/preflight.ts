@@ -4,6 +4,12 @@ import type { Connection } from "../model/connection.ts";
 export interface Requirements {
   /** Accepted `ID`s of /etc/os-release. @default debian, ubuntu */
   os?: string[];
+  /** Oldest `VERSION_ID` of /etc/os-release by `ID`; a host that has none, as Debian's testing, is taken. @default any */
+  releases?: Record<string, string>;
+  /** `uname -m` of the programs that hosts get, such as `x86_64`. @default any */
+  machine?: string;
+  /** Oldest Linux, such as `5.10`. @default any */
+  kernel?: string;
   /** Memory in MiB. */
   memoryMiB?: number;
   /** Free space under /var in GiB. */
@@ -38,6 +44,8 @@ export interface Fixed {
   of: string;
   /** Values by the argument that says them. */
   facts: Record<string, string>;
+  /** By what a host tells that it lives; one that does not answer may. */
+  mark: Mark;
   /** Hosts of which one has to stay in every run that changes them. @default none */
   oneStays?: OneStays;
 }
@@ -47,12 +55,21 @@ export interface OneStays {
   /** The argument that lists them. */
   argument: string;
   hosts: string[];
-  /** The file by which a host tells that it is one of them, and the words that it begins with. */
-  mark: { file: string; begins: string };
+  /** By what a host tells that it is one of them. */
+  mark: Mark;
 }
 
+/** A file on a host, and the words that it begins with. */
+export interface Mark {
+  file: string;
+  begins: string;
+}
+
+/** Arguments of a look at hosts before anything is changed. */
 export interface PreflightArgs {
+  /** Whom to look at. */
   hosts: Connection[];
+  /** What they must be like. */
   require: Requirements;
   /** Refused when it changes, before anything on a host does. @default nothing */
   fixed?: Fixed;

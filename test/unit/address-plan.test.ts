@@ -5,6 +5,8 @@ import {
   addressPlan,
   addressPlanProblems,
   apiAddressProblems,
+  hostAddressProblems,
+  type PlannedRanges,
 } from "../../components/model/address-plan.ts";
 import { formatAddress, formatRange, overlap, parseRange } from "../../components/model/range.ts";
 
@@ -98,20 +100,34 @@ describe("the API's virtual address", () => {
     ["10.0.0.200", "10.0.0.200 is in network.loadBalancers 10.0.0.192/28"],
   ])("is not %s", (apiAddress, found) => {
     const taken = { "host cp1": "10.0.0.11" };
-    const parts = { "network.loadBalancers": "10.0.0.192/28", "network.underlay.range": undefined };
+    const parts = { "network.loadBalancers": "10.0.0.192/28" };
     const problems = apiAddressProblems(apiAddress, { site: plan.site, taken, parts });
     expect(problems.map((problem) => `${problem.path}: ${problem.found}`)).toEqual([`apiAddress: ${found}`]);
   });
 });
 
 describe("problems of the address plan", () => {
-  const found = (change: Partial<AddressPlanArgs>) =>
-    addressPlanProblems({ ...plan, hosts: { a: "10.0.0.2" }, ...change }).map(
-      ({ path, found }) => `${path}: ${found}`,
-    );
+  const found = (change: Partial<AddressPlanArgs> & Partial<PlannedRanges>) =>
+    [
+      ...addressPlanProblems({ ...plan, ...change }),
+      ...hostAddressProblems(plan.site, change.hosts ?? { a: "10.0.0.2" }),
+    ].map(({ path, found }) => `${path}: ${found}`);
 
-  test.each<[string, Partial<AddressPlanArgs>, string[]]>([
+  test.each<[string, Partial<AddressPlanArgs> & Partial<PlannedRanges>, string[]]>([
     ["nothing", {}, []],
+    [
+      "services of more than twenty bits",
+      { services: "172.0.0.0/11" },
+      ["network.services: 172.0.0.0/11 is too large"],
+    ],
+    ["services of twenty bits", { services: "172.16.0.0/12" }, []],
+    ["services of seven bits", { services: "10.96.0.0/25" }, ["network.services: 10.96.0.0/25 is too small"]],
+    ["one address a node, where pods need none", { pods: "10.244.0.0/24", smallest: 32 }, []],
+    [
+      "less than one",
+      { pods: "10.244.0.0/25", smallest: 32 },
+      ["network.pods: 10.244.0.0/25 has fewer addresses than 10.0.0.0/24"],
+    ],
     ["bits behind the prefix", { pods: "10.244.0.1/16" }, ['network.pods: "10.244.0.1/16" is no IPv4 range']],
     [
       "two malformed ranges",

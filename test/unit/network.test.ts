@@ -6,7 +6,7 @@ import {
   networkProblems,
 } from "../../components/model/network.ts";
 
-const site = { range: "10.0.0.0/24", hosts: { cp1: "10.0.0.11", w1: "10.0.0.21" } };
+const site = { range: "10.0.0.0/24", taken: { cp1: "10.0.0.11", w1: "10.0.0.21" } };
 /** As it comes from configuration, where no compiler looks. */
 const problems = (network: object) =>
   networkProblems(network as NetworkArgs, site).map(

@@ -9,6 +9,7 @@ import {
   Registry,
   Site,
   type SiteArgs,
+  type Taint,
 } from "../../components/onprem/index.ts";
 import { Preflight } from "../../components/ssh/resources.ts";
 import { type Asked, build } from "./world.ts";
@@ -156,14 +157,14 @@ describe("a cluster on own machines", () => {
       ({ name }) => name === "paris-preflight",
     );
     expect(look!.inputs.require).toMatchObject({
-      freePorts: { cp1: [6443, 2379, 2380, 10250, 179], w1: [10250, 179] },
+      freePorts: { cp1: [6443, 2379, 2380, 10257, 10259, 10250, 179], w1: [10250, 179] },
     });
   });
 
   test("refuses addresses for pods that a host has", async () => {
     const underlay = { mode: "underlay", underlay: { range: "10.0.0.8/29" } } as const;
     const found = await problemsOf(() => platform({ network: underlay }));
-    expect(found).toContain("network.underlay.range: cp1 has the address 10.0.0.11 in 10.0.0.8/29");
+    expect(found).toContain("network.underlay.range: host cp1 has the address 10.0.0.11 in 10.0.0.8/29");
   });
 
   test("leads nodes and its kubeconfig to the API's virtual address, which its members hold", async () => {
@@ -224,6 +225,78 @@ describe("bad arguments", () => {
     ]);
   });
 
+  test("of a port that another part of a node has, or the registry", async () => {
+    const ofPort = (apiPort: number) => problemsOf(() => platform({ apiPort }));
+    for (const port of [2379, 2380, 10250, 10257, 10259, 179])
+      expect(await ofPort(port)).toEqual([`apiPort: ${port} is the port of another part of a node`]);
+    expect(await ofPort(5000)).toEqual(["apiPort: the registry has 5000 on cp1"]);
+  });
+
+  test("of an address that a router has, and none that pods never get", async () => {
+    const network: NetworkArgs = {
+      mode: "underlay",
+      underlay: { range: "10.0.0.64/26", exclude: ["10.0.0.70"], gateway: "10.0.0.1" },
+    };
+    const ofAddress = (apiAddress: string) => problemsOf(() => platform({ network, apiAddress }));
+    expect(await ofAddress("10.0.0.1")).toEqual(["apiAddress: 10.0.0.1 is the gateway's already"]);
+    expect(await ofAddress("10.0.0.71")).toEqual([
+      "apiAddress: 10.0.0.71 is in network.underlay.range 10.0.0.64/26",
+    ]);
+    await build(() => platform({ network, apiAddress: "10.0.0.70" }));
+  });
+
+  test("of taints without a key, or twice", async () => {
+    const taints = [
+      { key: "gpu", effect: "NoSchedule" },
+      { key: "gpu", value: "big", effect: "NoSchedule" },
+      { effect: "NoExecute" },
+    ] as Taint[];
+    expect(await problemsOf(() => platform({ pools: { general: { hosts: ["w1"], taints } } }))).toEqual([
+      "pools.general.taints[1]: gpu:NoSchedule stands twice",
+      'pools.general.taints[2]: "" is no label key',
+    ]);
+  });
+
+  test("of two clusters at one site that meet", async () => {
+    const one = { version: "1.36", controlPlane: ["cp1"], apiAddress: "10.0.0.10" };
+    const underlay = { range: "10.0.0.64/26" };
+    const program = () => {
+      const site = new Site("paris", siteArgs);
+      const registry = new Registry("registry", { site, host: "cp1" });
+      new KubernetesCluster("a", { ...one, site, registry, network: { mode: "underlay", underlay } });
+      const parts = { ...underlay, range: "10.0.0.0/25", exclude: ["10.0.0.0/27"] };
+      const network: NetworkArgs = { mode: "underlay", underlay: parts, loadBalancers: "10.0.0.192/28" };
+      new KubernetesCluster("b", { ...one, site, registry, network });
+    };
+    const their = 'of KubernetesCluster "a"';
+    expect(await problemsOf(program)).toEqual([
+      `controlPlane[0]: cp1 is a host ${their} already`,
+      `apiAddress: 10.0.0.10 is that ${their} already`,
+      `network.underlay.range: 10.0.0.0/25 overlaps 10.0.0.64/26 ${their}`,
+    ]);
+  });
+
+  test("of an image that is none of the artifacts'", async () => {
+    expect(await problemsOf(() => platform().image("helo"))).toEqual([
+      `image: "helo" is none of the artifacts' images`,
+    ]);
+  });
+
+  test("are none where what a configuration lacks is given as undefined", async () => {
+    const nothing = { pools: undefined, apiPort: undefined, apiAddress: undefined, artifacts: undefined };
+    const network = { mode: "overlay", pods: undefined, services: undefined, policies: undefined } as const;
+    const asked = await build(() => {
+      expect(platform({ ...nothing, network }).endpoint).toBe("paris.paris.internal:6443");
+      const site = new Site("other", { ...siteArgs, mtu: undefined });
+      const registry = new Registry("r", { site, host: "cp1", port: undefined, storage: undefined });
+      const unsaid = { pods: "10.200.0.0/16" } as NetworkArgs;
+      new KubernetesCluster("o", { site, registry, version: "1.36", controlPlane: ["cp1"], network: unsaid });
+    });
+    const cluster = (name: string) => asked.find((one) => one.name === name && one.type.endsWith("Cluster"))!;
+    expect(cluster("paris").inputs.network).toEqual({ mode: "overlay", policies: "enforced" });
+    expect(cluster("o").inputs.network).toEqual({ mode: "bridge", policies: "enforced" });
+  });
+
   test("of a site name every host and what is wrong with it", async () => {
     const hosts = {
       "$(touch /tmp/x)": { address: "10.0.0.11", hostKey },
@@ -260,6 +333,30 @@ describe("a lab site", () => {
       new KubernetesCluster("c", { site, registry, version: "1.36", controlPlane: ["cp1"], apiAddress });
     };
     expect(await problemsOf(program)).toEqual([`apiAddress: ${apiAddress} is ${whose}'s already`]);
+  });
+
+  test("keeps its gateway's and this computer's addresses from hosts, pods and services", async () => {
+    const args = { hosts: ["cp1", "w1"], range: "10.77.1.0/24" };
+    const taken = { ...args, addresses: { cp1: "10.77.1.1", w1: "10.77.1.254" } };
+    expect(await problemsOf(() => new LabSite("lab", taken))).toEqual([
+      "hosts[0]: 10.77.1.1 is the lab's gateway's",
+      "hosts[1]: 10.77.1.254 is this computer's",
+    ]);
+    const program = (network: NetworkArgs) => () => {
+      const site = new LabSite("lab", { ...args, addresses: { cp1: "10.77.1.21", w1: "10.77.1.22" } });
+      const registry = new Registry("registry", { site, host: "cp1" });
+      new KubernetesCluster("c", { site, registry, version: "1.36", controlPlane: ["cp1"], network });
+    };
+    const underlay = (range: string): NetworkArgs => ({ mode: "underlay", underlay: { range } });
+    expect(await problemsOf(program(underlay("10.77.1.0/28")))).toEqual([
+      "network.underlay.range: the lab's gateway has the address 10.77.1.1 in 10.77.1.0/28",
+    ]);
+    expect(await problemsOf(program(underlay("10.77.1.240/28")))).toEqual([
+      "network.underlay.range: this computer has the address 10.77.1.254 in 10.77.1.240/28",
+    ]);
+    expect(await problemsOf(program({ mode: "bridge", loadBalancers: "10.77.1.1/32" }))).toEqual([
+      "network.loadBalancers: the lab's gateway has the address 10.77.1.1 in 10.77.1.1/32",
+    ]);
   });
 
   test("gives hosts addresses that follow from their names alone", async () => {

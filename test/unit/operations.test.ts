@@ -163,6 +163,27 @@ test("a migration between directories of two hosts, and to itself, is refused wi
   expect(await problemsOf(program(same))).toEqual(['to: "disk/a" is the source as well']);
 });
 
+test("an operation's customTimeouts are those of the resource that does the work", async () => {
+  const found = new Map<string, unknown>();
+  const opts: pulumi.ComponentResourceOptions = {
+    customTimeouts: { create: "30h" },
+    transformations: [
+      ({ type, opts: own }) => {
+        found.set(type, (own as pulumi.CustomResourceOptions).customTimeouts);
+        return undefined;
+      },
+    ],
+  };
+  await build(() => {
+    const { here } = world();
+    const nightly = new Backup("nightly", { volume: here("a"), host: "w1", to: { directory: "/b" } }, opts);
+    new Restore("back", { backup: nightly, volume: here("b"), host: "w1" }, opts);
+    new Migration("move", { from: here("a2"), to: here("c"), host: "w1" }, opts);
+  });
+  const works = ["Backup", "Restore", "Migration"].map((name) => found.get(`spillway:operations:${name}`));
+  expect(works).toEqual(Array(3).fill({ create: "30h" }));
+});
+
 const connection = { host: "w1", address: "10.0.0.21", privateKey: "key", hostKey };
 const s3 = { endpoint: "https://s3:9000", bucket: "backups", accessKey: "AK", secretKey: "canary-secret" };
 const inputs: BackupInputs = {

@@ -156,7 +156,7 @@ const rendered: Record<string, string> = {
   }),
   "encryption.yaml": encryptionConfig("a2V5"),
   "flannel-net-conf.json": flannelConfig("10.244.0.0/16", 1500),
-  "flanneld.service": flannelUnit("w1", "10.0.0.21", "10.244.0.0/16"),
+  "flanneld.service": flannelUnit("w1", "10.0.0.21", "10.244.0.0/16", 1450),
   "hosts.toml": hostsToml(
     { address: "r:5000", username: "u", password: "p" },
     "/etc/containerd/certs.d/r:5000/ca.crt",

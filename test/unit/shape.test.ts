@@ -12,7 +12,13 @@ const site: SiteArgs = {
   ssh: { privateKey: "key" },
   hosts: { w1: { address: "10.0.0.21", hostKey, labels: { disk: "ssd" } } },
 };
-const place = { siteName: "paris", range: site.range, mtu: 1500, hosts: site.hosts };
+const place = {
+  siteName: "paris",
+  range: site.range,
+  mtu: 1500,
+  hosts: site.hosts,
+  reservedAddresses: () => ({}),
+};
 const cluster = { site: place, registry: place, version: "1.36", controlPlane: ["w1"] };
 
 const lines = (problems: Problem[]) => problems.map(line);

@@ -1,12 +1,36 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import type { Connection } from "../../components/model/connection.ts";
+import type { Context } from "../../components/provider/resource.ts";
+import { ConnectionError } from "../../components/ssh/error.ts";
 import { parsePaths } from "../../components/ssh/path-mtu.ts";
-import { parseHostFacts, preflight } from "../../components/ssh/preflight.provider.ts";
+import { changesOf, parseHostFacts, preflight } from "../../components/ssh/preflight.provider.ts";
 import type { Requirements } from "../../components/ssh/preflight.ts";
 import { type HostFacts, preflightProblems } from "../../components/ssh/preflight-problems.ts";
+
+/** No host answers. */
+vi.mock("../../components/ssh/session.ts", async (original) => ({
+  ...(await original<object>()),
+  onHost: async ({ host }: Connection) => {
+    throw new ConnectionError(host, "connecting", "no answer", "unreachable");
+  },
+}));
+
+const said: string[] = [];
+const context: Context = {
+  urn: "test",
+  preview: true,
+  progress: () => {},
+  warn: (message) => void said.push(message),
+  signal: new AbortController().signal,
+  timeoutSeconds: 0,
+};
 
 const fit: HostFacts = {
   host: "a",
   os: "debian",
+  release: "12",
+  machine: "x86_64",
+  kernel: "6.1.0-18-amd64",
   memoryMiB: 4000,
   diskGiB: 50,
   ports: [22],
@@ -29,21 +53,65 @@ const paths = (...hosts: Partial<HostFacts>[]) =>
   preflightProblems(
     hosts.map((facts) => ({ ...fit, ...facts })),
     require,
-  ).map(({ path }) => path);
+  ).problems.map(({ path }) => path);
 
 describe("preflight", () => {
-  test("refuses the change of what is fixed, before anything else, in the words of the argument", () => {
-    const inputs = (mode: string) => ({
-      hosts: [],
-      require,
-      fixed: { of: 'KubernetesCluster "paris"', facts: { "network.mode": mode, apiPort: "6443" } },
-    });
-    const change = (from: string, to: string) =>
-      preflight.diff!({ id: "", inputs: inputs(from), outputs: {} }, inputs(to));
-    expect(change("bridge", "bridge").paths).toEqual([]);
-    expect(() => change("bridge", "overlay")).toThrow(
+  const silent: Connection = { host: "a", address: "192.0.2.1", privateKey: "key", hostKey: "" };
+  const inputs = (mode: string, hosts: Connection[]) => ({
+    hosts,
+    require,
+    fixed: {
+      of: 'KubernetesCluster "paris"',
+      facts: { "network.mode": mode, apiPort: "6443" },
+      mark: { file: "/var/lib/spillway/joined", begins: "control plane member " },
+    },
+  });
+  const change = (from: string, to: string, hosts: Connection[]) =>
+    preflight.previewUpdate!(
+      context,
+      { id: "", inputs: inputs(from, hosts), outputs: {} },
+      inputs(to, hosts),
+    );
+
+  test("refuses the change of what is fixed where it may live, in the words of the argument", async () => {
+    await expect(change("bridge", "overlay", [silent])).rejects.toThrow(
       'KubernetesCluster "paris": network.mode: "bridge" cannot become "overlay" as long as it lives; put the former',
     );
+  });
+
+  test("lets what lives nowhere be told otherwise", async () => {
+    await change("bridge", "overlay", []);
+    expect(changesOf(inputs("bridge", []).fixed, inputs("bridge", []).fixed)).toEqual([]);
+    expect(changesOf(undefined, inputs("bridge", []).fixed)).toEqual([]);
+  });
+
+  test("warns of hosts that were fit once, also of one that does not answer, and refuses new ones", async () => {
+    const facts = [
+      { ...fit, diskGiB: 2, clockSeconds: 30 },
+      { ...fit, host: "b", memoryMiB: 512 },
+      { ...fit, host: "c", unreachable: "no answer" },
+      { ...fit, host: "d", owner: "theirs" },
+    ];
+    const { problems, warnings } = preflightProblems(facts, require, [], ["a", "c", "d"]);
+    expect(problems.map(({ path }) => path)).toEqual(["hosts.b.memory", "hosts.d.cluster", "hosts"]);
+    expect(warnings.map(({ path }) => path)).toEqual(["hosts.a.disk", "hosts.a.clock", "hosts.c"]);
+    said.length = 0;
+    await change("bridge", "bridge", [silent]);
+    expect(said.join()).toContain("hosts.a: ");
+    const moved = { id: "", inputs: inputs("bridge", [{ ...silent, address: "192.0.2.2" }]), outputs: {} };
+    await expect(preflight.previewUpdate!(context, moved, inputs("bridge", [silent]))).rejects.toThrow(
+      "hosts.a: ",
+    );
+  });
+
+  test("warns that running pods keep the size of their packets", async () => {
+    const of = (bytes: number) => ({
+      ...inputs("bridge", []),
+      require: { ...require, packets: { bytes, least: 1330 } },
+    });
+    said.length = 0;
+    await preflight.previewUpdate!(context, { id: "", inputs: of(1500), outputs: {} }, of(1400));
+    expect(said).toEqual([expect.stringContaining("packets of 1400 bytes, 1500 before")]);
   });
 
   test("finds nothing wrong with fit hosts", () => {
@@ -77,12 +145,40 @@ describe("preflight", () => {
     ]);
   });
 
+  test("names a release that is too old, and takes one that tells none", () => {
+    const releases = { debian: "12", ubuntu: "24.04" };
+    const look = (os: string, release: string) =>
+      preflightProblems([{ ...fit, os, release }], { ...require, releases }).problems;
+    expect(look("ubuntu", "22.04")).toEqual([
+      { path: "hosts.a.os", found: "it runs ubuntu 22.04", remedy: "install ubuntu 24.04 or newer" },
+    ]);
+    expect(look("debian", "9").map(({ found }) => found)).toEqual(["it runs debian 9"]);
+    for (const [os, release] of [
+      ["ubuntu", "24.10"],
+      ["debian", "12"],
+      ["debian", "13"],
+      ["debian", ""],
+    ])
+      expect(look(os!, release!)).toEqual([]);
+  });
+
+  test("names a machine that cannot run the programs, and a kernel that is too old", () => {
+    const look = (facts: Partial<HostFacts>) =>
+      preflightProblems([{ ...fit, ...facts }], { ...require, machine: "x86_64", kernel: "5.10" }).problems;
+    expect(look({})).toEqual([]);
+    expect(look({ kernel: "5.10.0-1-amd64" })).toEqual([]);
+    expect(look({ machine: "aarch64", kernel: "5.4.0-150-generic" }).map(({ found }) => found)).toEqual([
+      "its processor is aarch64",
+      "it runs Linux 5.4.0-150-generic",
+    ]);
+  });
+
   test("takes a host of ours with its ports and its cluster", () => {
     expect(paths({ owner: "ours", ports: [6443], cluster: ["/etc/kubernetes/admin.conf"] })).toEqual([]);
   });
 
   test("names a host that lacks the interface", () => {
-    const look = (interface_: string) => preflightProblems([fit], { ...require, interface: interface_ });
+    const look = (name: string) => preflightProblems([fit], { ...require, interface: name }).problems;
     expect(look("eth0")).toEqual([]);
     expect(look("eth1")).toEqual([
       {
@@ -108,12 +204,13 @@ describe("preflight", () => {
 
   test("names two hosts between which too little passes, once, with what would do", () => {
     const packets = { bytes: 1500, least: 1330 };
-    const problems = (...ways: [string, string, number][]) =>
+    const findings = (...ways: [string, string, number][]) =>
       preflightProblems(
         [],
         { ...require, packets },
         ways.map(([from, to, bytes]) => ({ from, to, bytes })),
       );
+    const problems = (...ways: [string, string, number][]) => findings(...ways).problems;
     expect(problems(["a", "b", 1500], ["b", "a", 1500])).toEqual([]);
     const found = (bytes: number) => `between a and b at most ${bytes} bytes pass unfragmented, not 1500`;
     const mend = "mend what carries less on the path between them";
@@ -123,14 +220,17 @@ describe("preflight", () => {
     expect(problems(["a", "b", 1329])).toEqual([
       { path: "hosts.a.mtu", found: found(1329), remedy: `${mend}: 1330 is the least that serves` },
     ]);
-    expect(problems(["a", "b", 0], ["a", "c", 1400]).map(({ found }) => found)).toEqual([
-      "between a and b no ping comes back, not even a small one",
+    const walled = findings(["a", "b", 0], ["a", "c", 1400]);
+    expect(walled.problems.map(({ found }) => found)).toEqual([
       "between a and c at most 1400 bytes pass unfragmented, not 1500",
+    ]);
+    expect(walled.warnings.map(({ found }) => found)).toEqual([
+      "between a and b no ping comes back, not even a small one, and nobody knows what size passes",
     ]);
   });
 
   test("says what was found and what to do", () => {
-    const [problem] = preflightProblems([{ ...fit, memoryMiB: 512 }], require);
+    const [problem] = preflightProblems([{ ...fit, memoryMiB: 512 }], require).problems;
     expect(problem).toEqual({
       path: "hosts.a.memory",
       found: "512 MiB of memory",
@@ -158,6 +258,9 @@ test("what passes is read from what a host printed, also from one that cannot as
 
 test("a host's facts are read from what it printed", () => {
   const printed = `os "debian"
+release "12"
+machine x86_64
+kernel 6.1.0-18-amd64
 memory 2048000
 disk 10485760
 swap /dev/vdb
@@ -173,6 +276,9 @@ clock 1010.5
   expect(parseHostFacts("a", printed, 1000, 1001)).toEqual({
     host: "a",
     os: "debian",
+    release: "12",
+    machine: "x86_64",
+    kernel: "6.1.0-18-amd64",
     memoryMiB: 2000,
     diskGiB: 10,
     ports: [22, 6443],

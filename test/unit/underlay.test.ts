@@ -10,7 +10,7 @@ import {
 } from "../../components/model/range.ts";
 import { type UnderlayArgs, underlayPlan, underlayProblems } from "../../components/model/underlay.ts";
 
-const site = { range: "10.0.0.0/24", hosts: { cp1: "10.0.0.11", w1: "10.0.0.21" } };
+const site = { range: "10.0.0.0/24", taken: { cp1: "10.0.0.11", w1: "10.0.0.21" } };
 const lines = (underlay: object | undefined, more: object = {}) =>
   underlayProblems(underlay as UnderlayArgs, { ...site, ...more }).map(
     ({ path, found, remedy }) => `${path.replace("network.underlay.", "")}: ${found}; ${remedy}`,
@@ -107,7 +107,7 @@ test("pods get addresses of the site that nobody else has, and as many as the pr
       for (const address of given) expect(contains(part, parseAddress(address)!)).toBe(true);
       for (const taken of [...underlay.exclude, underlay.gateway, ...ends])
         expect(given).not.toContain(taken);
-      const problems = underlayProblems(underlay, { range: whole, hosts: {} });
+      const problems = underlayProblems(underlay, { range: whole, taken: {} });
       const short = problems.map(({ found }) => /leaves (\d+) addresses/.exec(found)?.[1]);
       expect(short).toEqual(given.length < 4 ? [String(given.length)] : []);
     }),

@@ -14,7 +14,8 @@ export function flannel(args: PodNetworkArgs): PodNetwork {
     cniConfig: CNI_CONFIG,
     manifests,
     onNode: ({ host, address, podRange }) => {
-      const cni = cniConfig({ podRange, mtu: mtuInside(args.mtu, ["vxlan"]) });
+      const mtu = mtuInside(args.mtu, ["vxlan"]);
+      const cni = cniConfig({ podRange, mtu });
       return {
         cni,
         files: {
@@ -24,7 +25,7 @@ export function flannel(args: PodNetworkArgs): PodNetwork {
         },
         units: {
           "flanneld.service": {
-            content: flannelUnit(host, address, args.network.pods),
+            content: flannelUnit(host, address, args.network.pods, mtu),
             enabled: true,
             running: true,
             restartOn: [`${FOLDER}/net-conf.json`, `${FOLDER}/kubeconfig`, "/usr/local/bin/flanneld"],

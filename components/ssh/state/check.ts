@@ -5,7 +5,7 @@ import { parseHostKey } from "../dial.ts";
 import type { HostStateArgs } from "../host-state.ts";
 
 const grammar = {
-  name: /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/,
+  name: /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/,
   package: /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/,
   module: /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/,
   sysctl: /^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+$/,
@@ -72,7 +72,7 @@ export function checkHostState(inputs: Partial<HostStateArgs>, unknown: Readonly
   };
 
   if (!unknown.has("name"))
-    word("name", inputs.name, "name", "use 1 to 50 of a-z, 0-9 and -, not - at the ends");
+    word("name", inputs.name, "name", "use 1 to 64 of a-z, 0-9 and -, not - at the ends");
   const hostKey = inputs.connection?.hostKey;
   if (hostKey !== undefined) {
     try {
