@@ -22,13 +22,15 @@ export interface FileViolation {
  *
  * @param configuration as for `pulumi --policy-pack-config`: settings under `settings`, and the level of a control
  *   under its name
+ * @param stack by which the settings choose an environment; without one it is production
  */
 export async function checkFiles(
   files: readonly string[],
   configuration: unknown,
   note: (violation: FileViolation) => void,
+  stack?: string,
 ): Promise<{ violations: number; advice: number; resources: number }> {
-  const { settings, levelOf } = configurationOf(configuration);
+  const { settings, levelOf } = configurationOf(configuration, stack);
   const homes = new Map<Resource, string>();
   let [violations, advice] = [0, 0];
   const say = (file: string, resource: Resource | undefined, violation: Violation) => {
@@ -69,10 +71,14 @@ const ownLevels: ReadonlyMap<string, Level> = new Map(
   [...controls, ...setControls].map(({ id, level = "mandatory" }) => [id, level]),
 );
 
-function configurationOf(configuration: unknown): { settings: Settings; levelOf: (id: string) => Level } {
+function configurationOf(
+  configuration: unknown,
+  stack: string | undefined,
+): { settings: Settings; levelOf: (id: string) => Level } {
   const said = isObject(configuration) ? configuration : {};
   const settings = settingsOf(withoutLevel(said.settings), {
     known: controlIds,
+    stack,
     today: new Date().toISOString().slice(0, 10),
   });
   const problems = Object.keys(said).flatMap((key) =>

@@ -65,6 +65,25 @@ test("files are judged: a line for each violation, a summary, and an exit code",
     const shown = await spoken("policy-check", "--advice", "--config", config!, bad!);
     expect(shown.code).toBe(0);
     expect(JSON.parse(shown.out.split("\n")[0]!)).toEqual({ ...violation, level: "advisory" });
+    writeFileSync(
+      config!,
+      JSON.stringify({
+        all: "disabled",
+        "network-mode": "mandatory",
+        settings: { environments: { dev: "development" } },
+      }),
+    );
+    const network = {
+      name: "c",
+      type: "spillway:onprem:KubernetesCluster",
+      props: { network: { mode: "host" } },
+    };
+    writeFileSync(good!, JSON.stringify(network));
+    const inStack = async (...stack: string[]) =>
+      (await spoken("policy-check", "--config", config!, ...stack, good!)).code;
+    expect(await inStack()).toBe(1);
+    expect(await inStack("--stack", "prod")).toBe(1);
+    expect(await inStack("--stack", "dev")).toBe(0);
     expect((await spoken("policy-check")).code).toBe(2);
     expect((await spoken("policy-check", "--config", "/nowhere", bad!)).code).toBe(2);
   } finally {
