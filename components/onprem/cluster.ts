@@ -97,6 +97,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   readonly #network: Network;
   readonly #plan: AddressPlan;
   readonly #artifacts: ClusterArtifacts;
+  readonly #preflight: Preflight;
 
   constructor(name: string, args: KubernetesClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse(`KubernetesCluster "${name}"`, clusterProblems(name, args));
@@ -113,12 +114,12 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     this.#artifacts = new ClusterArtifacts(name, { version, network: this.#network, source }, this);
     this.artifactList = this.#artifacts.list;
 
-    const preflight = this.#preflight();
+    this.#preflight = this.#lookAtHosts();
     const artifacts = this.#artifacts.platform;
     const images = new ClusterImages(name, args.registry, this.artifactList, artifacts, { parent: this });
     const identity = new ClusterIdentity(name, { parent: this });
     const podNetwork = this.#podNetwork(identity);
-    const states = this.#nodeStates({ identity, artifacts, images, podNetwork }, preflight);
+    const states = this.#nodeStates({ identity, artifacts, images, podNetwork });
     const members = this.#controlPlane(identity, images, podNetwork, states);
     const workers = this.#workers(identity, states, members);
     const admin = this.#administrator(identity);
@@ -141,7 +142,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     return this.#artifacts.image(name);
   }
 
-  #preflight(): Preflight {
+  #lookAtHosts(): Preflight {
     const { site, registry, controlPlane, apiPort, apiAddress } = this.#args;
     const version = this.artifactList.versions.kubernetes;
     const hosts = this.#hostNames();
@@ -162,8 +163,8 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     });
   }
 
-  #nodeStates(parts: NodeParts, preflight: Preflight): Record<string, HostState> {
-    const opts = { parent: this, dependsOn: [preflight, parts.images] };
+  #nodeStates(parts: NodeParts): Record<string, HostState> {
+    const opts = { parent: this, dependsOn: [this.#preflight, parts.images] };
     const states = this.#hostNames().map(
       (host) => [host, nodeState(this.#name, this.#describe(host), parts, opts)] as const,
     );
@@ -249,7 +250,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   #nodeInputs(host: string, identity: ClusterIdentity, taints: Taint[], labels: Record<string, string>) {
     const { labels: hostLabels = {}, container } = this.#args.site.hosts[host]!;
     return {
-      owner: this.#owner(),
+      owner: this.#preflight.owner,
       cluster: identity.id,
       endpoint: this.endpoint,
       caHash: identity.caHash,

@@ -52,7 +52,8 @@ export function fingerprint(key: Buffer): string {
 function mismatch(pinned: Buffer, found: Buffer): string {
   return (
     `the host key is ${fingerprint(found)} but ${fingerprint(pinned)} is pinned; ` +
-    "if the host was installed anew, check the new key on its console and pin that one, else someone else answers at this address"
+    "if the host was installed anew, check the new key on its console, pin that one and run `pulumi up`, then `pulumi up --refresh`; " +
+    "else someone else answers at this address"
   );
 }
 
@@ -135,6 +136,22 @@ function dialOnce({ host, endpoint, dialTimeout, through }: Attempt): Promise<Cl
   });
 }
 
+/** A bastion waits for minutes for a host that is off; what comes later than it may is closed. */
+async function inTime(opened: Promise<Duplex>, { host, endpoint, dialTimeout }: Attempt): Promise<Duplex> {
+  const timer = new AbortController();
+  const late = sleep(dialTimeout * 1000, undefined, { signal: timer.signal, ref: false }).then(() => {
+    opened.then((stream) => stream.destroy()).catch(() => {});
+    const reason = `${endpoint.address}:${endpoint.port ?? 22} did not answer in ${dialTimeout} s`;
+    throw new ConnectionError(host, "connecting", reason, "unreachable");
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([opened, late]);
+  } finally {
+    timer.abort();
+  }
+}
+
 export interface Dial {
   host: string;
   endpoint: Endpoint;
@@ -144,12 +161,12 @@ export interface Dial {
   through?: () => Promise<Duplex>;
 }
 
-/** Connects with pinned key; a host that does not answer is tried five times over some eight seconds. */
+/** Connects with pinned key; a host that does not answer is tried five times, each for `dialTimeout`. */
 export async function dial({ through, ...target }: Dial, context: Context): Promise<Client> {
   for (let attempt = 1; ; attempt++) {
     if (context.signal.aborted) throw new HostError(target.host, "connecting", "interrupted; run again");
     try {
-      return await dialOnce({ ...target, through: await through?.() });
+      return await dialOnce({ ...target, through: through && (await inTime(through(), target)) });
     } catch (error) {
       if (!(error instanceof ConnectionError) || !error.transient || attempt >= attempts) throw error;
       // A bastion that does not answer was tried five times itself.

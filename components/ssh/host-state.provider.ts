@@ -6,7 +6,7 @@ import { onHost, type Session } from "./session.ts";
 import { type Action, application, warningsIn } from "./state/apply.ts";
 import { checkHostState } from "./state/check.ts";
 import { differenceOf } from "./state/difference.ts";
-import { inputsAsFound } from "./state/found.ts";
+import { inputsAsFound, withLeftovers } from "./state/found.ts";
 import { type Facts, observation, parseFacts } from "./state/observe.ts";
 import { type Plan, planBase, planState } from "./state/plan.ts";
 import { type Wanted, wantedOf } from "./state/wanted.ts";
@@ -79,10 +79,19 @@ const bySameResource =
   (holder) =>
     holder === urn;
 
-/** A resource that moved in its program has another name than the one it had on the host. */
-const bySameStack = ({ urn }: Context): IsOurs => {
-  const stackOf = (text: string) => text.split("::").slice(0, 2).join("::");
-  return (holder) => stackOf(holder) === stackOf(urn);
+/**
+ * A resource that was made before has another name than on the host where it moved in its program, or where its stack
+ * or project was renamed. Somebody else's never gets here: its create was refused.
+ */
+const byKinship = ({ urn }: Context): IsOurs => {
+  const [stackOf, nameOf] = [[0, 2], [2]].map(
+    (part) => (text: string) =>
+      text
+        .split("::")
+        .slice(...part)
+        .join("::"),
+  ) as [(text: string) => string, (text: string) => string];
+  return (holder) => stackOf(holder) === stackOf(urn) || nameOf(holder) === nameOf(urn);
 };
 
 /** Two resources may not use one name on one host. */
@@ -128,7 +137,7 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
   diff: (old, inputs) => differenceOf(old.inputs, inputs),
 
   preview: (context, inputs) => foresee(context, inputs, bySameResource(context)),
-  previewUpdate: (context, _old, inputs) => foresee(context, inputs, bySameStack(context)),
+  previewUpdate: (context, _old, inputs) => foresee(context, inputs, byKinship(context)),
 
   unfinishedId: idOf,
 
@@ -139,12 +148,13 @@ export const hostState: ResourceType<HostStateArgs, HostStateOutputs> = {
 
   async read(context, old) {
     const { wanted, facts } = await look(context, old.inputs);
-    if (!facts.ledgers.has(wanted.name)) return undefined;
-    return { inputs: inputsAsFound(old.inputs, wanted, facts), outputs: {} };
+    const ledger = facts.ledgers.get(wanted.name);
+    if (!ledger) return undefined;
+    return { inputs: withLeftovers(inputsAsFound(old.inputs, wanted, facts), wanted, ledger), outputs: {} };
   },
 
   async update(context, _old, inputs) {
-    await apply(context, inputs, bySameStack(context));
+    await apply(context, inputs, byKinship(context));
     return {};
   },
 

@@ -28,6 +28,8 @@ export interface Exec {
   stderr?(chunk: Buffer): void;
   /** Seconds after which the connection is given up. */
   deadlineSeconds?: number;
+  /** Work of unknown length: the connection is given up when so many seconds long nothing more is done. */
+  idle?: { seconds: number; done(): number };
   /** Stops waiting; what runs on the host goes on. */
   signal?: AbortSignal;
 }
@@ -56,6 +58,12 @@ export class Link {
 
   get lost(): boolean {
     return this.#lost;
+  }
+
+  /** Bytes that wait to be sent. ssh2 tells nobody; were it to change, uploads would only go unpaced. */
+  get unsent(): number {
+    const { _sock: socket } = this.#client as unknown as { _sock?: { writableLength?: number } };
+    return socket?.writableLength ?? 0;
   }
 
   /** Calls back once when the connection is gone. */
@@ -142,6 +150,16 @@ export class Link {
     }
   }
 
+  #watch(idle: Exec["idle"]): NodeJS.Timeout | undefined {
+    if (!idle) return undefined;
+    let last = { at: Date.now(), done: idle.done() };
+    return setInterval(() => {
+      const done = idle.done();
+      if (done !== last.done) last = { at: Date.now(), done };
+      else if (Date.now() - last.at > idle.seconds * 1000) this.destroy();
+    }, 1000);
+  }
+
   #talk(channel: ClientChannel, work: Exec): Promise<Answer> {
     const { step, signal } = work;
     return new Promise((resolve, reject) => {
@@ -166,6 +184,7 @@ export class Link {
           ),
         );
       signal?.addEventListener("abort", stop, { once: true });
+      const idle = this.#watch(work.idle);
       channel.on("data", (chunk: Buffer) => {
         if (work.stdout !== undefined) return work.stdout(chunk, channel);
         size += chunk.length;
@@ -183,6 +202,7 @@ export class Link {
       });
       channel.on("close", () => {
         clearTimeout(deadline);
+        clearInterval(idle);
         signal?.removeEventListener("abort", stop);
         if (exit === undefined)
           reject(new ConnectionError(this.host, step, "the connection was lost", "lost"));

@@ -6,7 +6,7 @@ import type { Context, Existing, ResourceType } from "../provider/resource.ts";
 import { parseHostKey } from "./dial.ts";
 import { ConnectionError, HostError } from "./error.ts";
 import { lookAtPaths } from "./path-mtu.ts";
-import type { Fixed, Mark, PreflightArgs, Requirements } from "./preflight.ts";
+import type { Fixed, Mark, PreflightArgs, PreflightOutputs, Requirements } from "./preflight.ts";
 import { type HostFacts, preflightProblems } from "./preflight-problems.ts";
 import { onHost, type Session } from "./session.ts";
 import { givesUp } from "./unreachable.ts";
@@ -112,15 +112,18 @@ function onlyNewPorts(before: Requirements, now: Requirements): Requirements {
   return { ...now, freePorts: Object.fromEntries(ports) };
 }
 
+const ownerOf = ({ inputs, outputs }: Existing<PreflightArgs, PreflightOutputs>): string =>
+  outputs.owner ?? inputs.require.owner;
+
 async function lookAgain(
   context: Context,
-  old: Existing<PreflightArgs, object>,
+  old: Existing<PreflightArgs, PreflightOutputs>,
   inputs: PreflightArgs,
 ): Promise<void> {
   await refuseChange(context, old.inputs, inputs);
   await lookWhoStays(context, old.inputs, inputs);
   warnOfMtu(context, old.inputs.require, inputs.require);
-  const require = onlyNewPorts(old.inputs.require, inputs.require);
+  const require = { ...onlyNewPorts(old.inputs.require, inputs.require), owner: ownerOf(old) };
   await lookAtAll({ ...inputs, require }, context, fitOnce(old.inputs.hosts, inputs.hosts));
 }
 
@@ -226,27 +229,29 @@ function check({ hosts = [] }: Partial<PreflightArgs>): Problem[] {
 }
 
 /** Looks at all hosts before anything is changed; changes nothing itself. */
-export const preflight: ResourceType<PreflightArgs, Record<never, never>> = {
+export const preflight: ResourceType<PreflightArgs, PreflightOutputs> = {
   token: "spillway:ssh:Preflight",
-  computed: [],
+  computed: ["owner"],
   check,
   diff: (old, { hosts, require, fixed }) => {
     // How a host is reached does not matter, which ones there are does.
     const names = (list: unknown) => (Array.isArray(list) ? list.map((one: Connection) => one.host) : list);
+    // Who the owner is does not change; what it is called may, as with a stack's new name.
+    const sameOwner = { ...require, owner: old.inputs.require.owner };
     return differenceOf(
       { ...old.inputs, hosts: names(old.inputs.hosts) },
-      { hosts: names(hosts), require, fixed },
+      { hosts: names(hosts), require: sameOwner, fixed },
     );
   },
   preview: (context, inputs) => lookAtAll(inputs, context),
   async create(context, inputs) {
     await lookAtAll(inputs, context);
-    return { id: "preflight", outputs: {} };
+    return { id: "preflight", outputs: { owner: inputs.require.owner } };
   },
   previewUpdate: lookAgain,
   async update(context, old, inputs) {
     await lookAgain(context, old, inputs);
-    return {};
+    return { owner: ownerOf(old) };
   },
   async delete() {},
 };

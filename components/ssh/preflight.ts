@@ -74,3 +74,8 @@ export interface PreflightArgs {
   /** Refused when it changes, before anything on a host does. @default nothing */
   fixed?: Fixed;
 }
+
+export interface PreflightOutputs {
+  /** Whom hosts know as their owner: as it was called first. */
+  owner: string;
+}

@@ -62,6 +62,15 @@ export const environment = [
   "export PATH LC_ALL HOME",
 ].join("\n");
 
+/** What a script prints before all else: start-up files of the account's shell may have printed something before. */
+const ANSWER = "spillway answers:";
+
+/** What the script itself printed. */
+export function answerIn(stdout: Buffer): Buffer {
+  const start = stdout.indexOf(ANSWER);
+  return start < 0 ? stdout : stdout.subarray(start + ANSWER.length);
+}
+
 export interface Delivery {
   timeoutSeconds: number;
   /** Whether the host's lock must outlive the script, even when the connection does not. */
@@ -76,7 +85,14 @@ export function renderDelivery(script: Script, { timeoutSeconds, change }: Deliv
   const files = Object.entries({ ...script.files, ...script.secretFiles });
   const directory = `${runDirectory}/secret.${randomBytes(12).toString("hex")}`;
   const body = quote(renderBody(script, directory));
-  const lines = ["{", environment, "umask 077", "trap : HUP INT PIPE TERM"];
+  const lines = [
+    "{",
+    "exec </dev/null",
+    environment,
+    "umask 077",
+    "trap : HUP INT PIPE TERM",
+    `printf '%s' '${ANSWER}'`,
+  ];
   if (change || files.length > 0) lines.push(`mkdir -p ${runDirectory}`);
   // Whoever takes the host's lock next waits until scripts of a lost connection have ended.
   if (change) lines.push(`exec 8>${runDirectory}/work; flock -s 8`);
@@ -87,7 +103,7 @@ export function renderDelivery(script: Script, { timeoutSeconds, change }: Deliv
   }
   lines.push(`printf %s ${body} | timeout -k 10 ${Math.ceil(timeoutSeconds)} /bin/sh 8>&-; code=$?`);
   if (files.length > 0) lines.push(`rm -rf ${directory}`);
-  lines.push('exit "$code"', "} </dev/null", "");
+  lines.push('exit "$code"', "}", "");
   return lines.join("\n");
 }
 

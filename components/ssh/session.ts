@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sha256Of } from "../local/cache.ts";
@@ -8,9 +7,16 @@ import type { Context } from "../provider/resource.ts";
 import { ConnectionError, HostError, sudoAdvice } from "./error.ts";
 import type { Answer, Exec, Link } from "./link.ts";
 import { asRoot, linkTo, lockedLinkTo } from "./pool.ts";
-import { redact, renderDelivery, type Script } from "./script.ts";
+import { answerIn, redact, renderDelivery, type Script } from "./script.ts";
 import { parseStepResult, type Step, stepRefusal, stepScripts } from "./step.ts";
-import { receiverArgument, uploadHeader, uploadProblem } from "./upload.ts";
+import {
+  receiverAnswer,
+  receiverArgument,
+  sendFile,
+  UPLOAD_IDLE_SECONDS,
+  uploadHeader,
+  uploadProblem,
+} from "./upload.ts";
 
 export { ConnectionError, HostError } from "./error.ts";
 export { closeAll } from "./pool.ts";
@@ -107,21 +113,24 @@ class HostSession implements Session {
     const name = `upload of ${remotePath}`;
     const problem = uploadProblem(remotePath, mode, sha256);
     if (problem !== undefined) throw new HostError(this.connection.host, name, problem);
-    let said = "";
+    let said: string | undefined;
     const answer = await this.#persistently(retries, context, (link) => {
-      said = "";
+      let [printed, sent] = ["", 0];
+      said = undefined;
       return link.exec({
         command: `${asRoot(this.connection)} ${receiverArgument}`,
         step: name,
         feed: (channel) => channel.write(uploadHeader(remotePath, mode, sha256)),
         stdout: (chunk, channel) => {
-          said += chunk.toString("latin1");
-          if (said !== "want\n") return;
-          const file = createReadStream(localPath, { highWaterMark: 256 * 1024 });
+          printed += chunk.toString("latin1");
+          if (said !== undefined) return;
+          said = receiverAnswer(printed);
           // Without its end the host finds another digest, and the local reason is told below.
-          file.on("error", () => channel.end());
-          file.pipe(channel);
+          if (said === "want")
+            sendFile(localPath, channel, link, (bytes) => (sent += bytes)).catch(() => channel.end());
         },
+        idle: { seconds: UPLOAD_IDLE_SECONDS, done: () => sent },
+        signal: context.signal,
       });
     });
     if (answer.exitCode !== 0) {
@@ -130,7 +139,7 @@ class HostSession implements Session {
         local ?? sudoAdvice(answer.stderr) ?? (answer.stderr.trim() || `exit code ${answer.exitCode}`);
       throw new HostError(this.connection.host, name, reason, answer.exitCode, answer.stderr);
     }
-    return said !== "have\n";
+    return said !== "have";
   }
 
   async step(step: Step, context: Context): Promise<string> {
@@ -188,7 +197,7 @@ class HostSession implements Session {
     }
   }
 
-  #deliver(
+  async #deliver(
     link: Link,
     name: string,
     script: Script,
@@ -197,13 +206,14 @@ class HostSession implements Session {
   ): Promise<Answer> {
     const timeoutSeconds = script.timeoutSeconds ?? this.connection.stepTimeout ?? 600;
     const payload = renderDelivery(script, { timeoutSeconds, change });
-    return link.exec({
+    const answer = await link.exec({
       command: asRoot(this.connection),
       step: name,
       feed: (channel) => channel.end(payload),
       deadlineSeconds: timeoutSeconds + 30,
       ...more,
     });
+    return { ...answer, stdout: answerIn(answer.stdout) };
   }
 
   #mustSucceed(name: string, script: Script, { exitCode, stderr }: Answer): void {

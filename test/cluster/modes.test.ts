@@ -105,6 +105,13 @@ test("in mode host a pod that is not in its host's network has none", async () =
   expect(await onHost("shared", inside)).toBe("lo");
 });
 
+test("a stack that is renamed knows its clusters", async () => {
+  await stack.rename("renamed");
+  const up = await stack.up();
+  expect(up.code, up.text).toBe(0);
+  expect(up.text).not.toMatch(/\b(replaced|deleted|created)\b/);
+});
+
 test("a run without changes changes nothing, and destroy leaves nothing", async () => {
   const again = await stack.previewNothing();
   expect(again.code, again.text).toBe(0);

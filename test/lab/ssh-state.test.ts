@@ -286,6 +286,21 @@ describe("a host's state", () => {
     expect(await listed()).toBe("");
   });
 
+  test("leaves packages that somebody else installed, after a failure as well, and takes none of them away", async () => {
+    const state = (packages: string[]): HostStateArgs => ({ connection: h1, name: "by-hand", packages });
+    const list = "dpkg -l tree msmtp-mta dma 2>/dev/null | sed -n 's/^ii *\\([^ ]*\\).*/\\1/p' | xargs";
+    const there = () => world.inside("h1", list);
+    expect((await failure(create(state(["tree", "no-such-package"])))).message).toContain("no-such-package");
+    await world.inside("h1", "apt-get update -q && apt-get install -y -q --no-install-recommends msmtp-mta");
+    expect((await failure(create(state(["tree", "dma"])))).message).toMatch(/remove/i);
+    expect(await there()).toBe("msmtp-mta");
+    await create(state(["tree"]));
+    expect(await there()).toBe("msmtp-mta tree");
+    await remove(state(["tree"]));
+    expect(await there()).toBe("msmtp-mta");
+    await world.inside("h1", "apt-get purge -y -q --autoremove msmtp-mta && rm -rf /var/lib/apt/lists/*");
+  });
+
   test("cut in the middle of an installation by a lost connection is finished", async () => {
     const before = await listing();
     const state: HostStateArgs = {
@@ -336,7 +351,7 @@ describe("preflight", () => {
     await preflight.preview!({ ...context(), preview: true }, { hosts: hosts(), require });
     expect(await preflight.create(context(), { hosts: hosts(), require })).toEqual({
       id: "preflight",
-      outputs: {},
+      outputs: { owner: "ours" },
     });
     expect(await listing()).toBe(before);
   });
@@ -389,9 +404,9 @@ describe("preflight", () => {
         "at most 1300 bytes pass unfragmented, not 1500; mend what carries less on the path between them: 1330 is",
       );
       await world.inside("h2", "iptables -A INPUT -p icmp -j DROP");
-      expect((await failure(look(wide))).message).toContain(
-        "between h1 and h2 no ping comes back, not even a small one; see that they reach each other",
-      );
+      const told = context();
+      await look(wide, told);
+      expect(told.warned.join()).toContain("between h1 and h2 no ping comes back, not even a small one");
     } finally {
       await world.inside("h2", "iptables -D INPUT -p icmp -j DROP || :");
       await narrow(1500);

@@ -40,7 +40,7 @@ export interface Running {
 }
 
 export interface StackArgs {
-  /** Of the project; the stack is called `t`. */
+  /** Of the project; the stack is called `t` until it is renamed. */
   name: string;
   /** Text of `index.ts`; it imports `spillway/...` as a user's program does. */
   program: string;
@@ -104,6 +104,7 @@ export class Stack {
   readonly folder = mkdtempSync(join(tmpdir(), "spillway-stack-"));
   readonly project = join(this.folder, "project");
   readonly #labs: string[];
+  #stack = "t";
   readonly #running = new Set<Running>();
 
   constructor({ name, program, labs = [], tarball }: StackArgs) {
@@ -144,13 +145,17 @@ plugins:
   launch(args: string[], env: NodeJS.ProcessEnv = {}, input?: string): Running {
     const began = Date.now();
     const mark = randomUUID();
-    const child = spawn(join(checkout, "tools", "pulumi"), [...args, "--stack", "t", "--non-interactive"], {
-      cwd: this.project,
-      env: { ...this.#environment(), ...env, [MARK]: mark },
-      stdio: ["pipe", "pipe", "pipe"],
-      // Its own group, as a shell gives each job.
-      detached: true,
-    });
+    const child = spawn(
+      join(checkout, "tools", "pulumi"),
+      [...args, "--stack", this.#stack, "--non-interactive"],
+      {
+        cwd: this.project,
+        env: { ...this.#environment(), ...env, [MARK]: mark },
+        stdio: ["pipe", "pipe", "pipe"],
+        // Its own group, as a shell gives each job.
+        detached: true,
+      },
+    );
     child.stdin.on("error", () => {}).end(input);
     let text = "";
     let stdout = "";
@@ -200,6 +205,13 @@ plugins:
 
   destroy(env?: NodeJS.ProcessEnv): Promise<Ended> {
     return this.run(["destroy", "--yes", "--skip-preview"], env);
+  }
+
+  /** Calls the stack otherwise from now on. */
+  async rename(name: string): Promise<void> {
+    const { code, text } = await this.run(["stack", "rename", name]);
+    if (code !== 0) throw new Error(text);
+    this.#stack = name;
   }
 
   /** All outputs, secrets too. */

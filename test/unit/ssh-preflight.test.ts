@@ -69,7 +69,7 @@ describe("preflight", () => {
   const change = (from: string, to: string, hosts: Connection[]) =>
     preflight.previewUpdate!(
       context,
-      { id: "", inputs: inputs(from, hosts), outputs: {} },
+      { id: "", inputs: inputs(from, hosts), outputs: { owner: "ours" } },
       inputs(to, hosts),
     );
 
@@ -77,6 +77,13 @@ describe("preflight", () => {
     await expect(change("bridge", "overlay", [silent])).rejects.toThrow(
       'KubernetesCluster "paris": network.mode: "bridge" cannot become "overlay" as long as it lives; put the former',
     );
+  });
+
+  test("knows its own by what they were called first, and no other name is a change", async () => {
+    const renamed = { ...inputs("bridge", []), require: { ...require, owner: "renamed" } };
+    const old = { id: "", inputs: inputs("bridge", []), outputs: { owner: "ours" } };
+    expect(preflight.diff!(old, renamed).paths).toEqual([]);
+    expect(await preflight.update!(context, old, renamed)).toEqual({ owner: "ours" });
   });
 
   test("lets what lives nowhere be told otherwise", async () => {
@@ -98,7 +105,11 @@ describe("preflight", () => {
     said.length = 0;
     await change("bridge", "bridge", [silent]);
     expect(said.join()).toContain("hosts.a: ");
-    const moved = { id: "", inputs: inputs("bridge", [{ ...silent, address: "192.0.2.2" }]), outputs: {} };
+    const moved = {
+      id: "",
+      inputs: inputs("bridge", [{ ...silent, address: "192.0.2.2" }]),
+      outputs: { owner: "ours" },
+    };
     await expect(preflight.previewUpdate!(context, moved, inputs("bridge", [silent]))).rejects.toThrow(
       "hosts.a: ",
     );
@@ -110,7 +121,11 @@ describe("preflight", () => {
       require: { ...require, packets: { bytes, least: 1330 } },
     });
     said.length = 0;
-    await preflight.previewUpdate!(context, { id: "", inputs: of(1500), outputs: {} }, of(1400));
+    await preflight.previewUpdate!(
+      context,
+      { id: "", inputs: of(1500), outputs: { owner: "ours" } },
+      of(1400),
+    );
     expect(said).toEqual([expect.stringContaining("packets of 1400 bytes, 1500 before")]);
   });
 
@@ -240,7 +255,7 @@ describe("preflight", () => {
 
   test("sees no change in how hosts are reached", () => {
     const host = { host: "a", address: "192.0.2.1", privateKey: "one", hostKey: "" };
-    const old = { id: "preflight", inputs: { hosts: [host], require }, outputs: {} };
+    const old = { id: "preflight", inputs: { hosts: [host], require }, outputs: { owner: "ours" } };
     expect(preflight.diff!(old, { hosts: [{ ...host, privateKey: "two" }], require }).paths).toEqual([]);
     expect(preflight.diff!(old, { hosts: [host, { ...host, host: "b" }], require }).paths).toEqual([
       "hosts[1]",

@@ -7,9 +7,9 @@ import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { fingerprint, parseHostKey } from "../../components/ssh/dial.ts";
 import { ownerText } from "../../components/ssh/lock.ts";
-import { quote, redact, renderBody, renderDelivery } from "../../components/ssh/script.ts";
+import { answerIn, quote, redact, renderBody, renderDelivery } from "../../components/ssh/script.ts";
 import { parseStepResult, stepScripts } from "../../components/ssh/step.ts";
-import { uploadHeader, uploadProblem } from "../../components/ssh/upload.ts";
+import { receiverAnswer, uploadHeader, uploadProblem } from "../../components/ssh/upload.ts";
 
 const trap = mkdtempSync(join(tmpdir(), "spillway-script-"));
 afterAll(() => rmSync(trap, { recursive: true, force: true }));
@@ -82,7 +82,7 @@ describe("a delivery", () => {
       { text: `touch ${trap}/cut`, values: { A: "it's" } },
       { timeoutSeconds: 5, change: false },
     );
-    for (let end = 0; end < whole.length - 1; end += 7) {
+    for (let end = whole.length - 2; end > 0; end -= 7) {
       try {
         execFileSync("/bin/sh", { input: whole.slice(0, end), stdio: ["pipe", "ignore", "ignore"] });
       } catch {}
@@ -90,6 +90,14 @@ describe("a delivery", () => {
     expect(existsSync(join(trap, "cut"))).toBe(false);
     execFileSync("/bin/sh", { input: whole });
     expect(existsSync(join(trap, "cut"))).toBe(true);
+  });
+
+  test("is answered behind what a start-up file of the account's shell prints", () => {
+    const input = `echo Welcome\n${renderDelivery({ text: "echo yes" }, { timeoutSeconds: 5, change: false })}`;
+    expect(answerIn(execFileSync("/bin/sh", { input })).toString()).toBe("yes\n");
+    expect(answerIn(Buffer.from("yes\n")).toString()).toBe("yes\n");
+    expect(receiverAnswer("Welcome\nspillway: want\n")).toBe("want");
+    expect(receiverAnswer("Welcome\nspillway: wa")).toBeUndefined();
   });
 
   test("stops at the first failing command and gives its exit code", () => {

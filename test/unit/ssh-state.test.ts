@@ -4,9 +4,9 @@ import type { HostStateArgs } from "../../components/ssh/host-state.ts";
 import { application } from "../../components/ssh/state/apply.ts";
 import { checkHostState } from "../../components/ssh/state/check.ts";
 import { differenceOf } from "../../components/ssh/state/difference.ts";
-import { inputsAsFound } from "../../components/ssh/state/found.ts";
+import { inputsAsFound, withLeftovers } from "../../components/ssh/state/found.ts";
 import { emptyLedger, type Ledger } from "../../components/ssh/state/ledger.ts";
-import { type Facts, type PathFact, parseFacts } from "../../components/ssh/state/observe.ts";
+import { type Facts, ownerAs, type PathFact, parseFacts } from "../../components/ssh/state/observe.ts";
 import { planBase, planState } from "../../components/ssh/state/plan.ts";
 import { mountUnit, sha256, sysctlPath, wantedOf } from "../../components/ssh/state/wanted.ts";
 
@@ -36,7 +36,7 @@ const ledgers = (own: Partial<Ledger>, others: Record<string, Partial<Ledger>> =
     Object.entries({ base: own, ...others }).map(([name, rest]) => [name, { ...emptyLedger(urn), ...rest }]),
   );
 const file = (content: string, mode = "644", owner = "root:root") =>
-  ({ kind: "file", mode, owner, sha256: sha256(content) }) as const;
+  ({ kind: "file", mode, owner, ids: "0:0", sha256: sha256(content) }) as const;
 const plan = (state: Partial<HostStateArgs>, found: Partial<Facts>) =>
   planState(wantedOf(args(state)), facts(found), urn);
 const steps = ({ first, last }: ReturnType<typeof plan>) =>
@@ -286,7 +286,9 @@ describe("a plan", () => {
   });
 
   test("gives a directory that was there its attributes back", () => {
-    const there = new Map([["/d", { kind: "directory", mode: "755", owner: "root:root" } as const]]);
+    const there = new Map([
+      ["/d", { kind: "directory", mode: "755", owner: "root:root", ids: "0:0" } as const],
+    ]);
     expect(steps(plan({ directories: { "/d": { mode: "0700" } } }, { paths: there }))).toEqual([
       "attributes /d 700 root:root",
     ]);
@@ -300,7 +302,9 @@ describe("a plan", () => {
     expect(steps(plan({}, { ledgers: own }))).toEqual(["empty /d", "rmdir /d"]);
     const kept = ledgers({ directories: { "/d": { made: true } } });
     expect(steps(plan({}, { ledgers: kept }))).toEqual(["rmdir /d"]);
-    const there = new Map([["/d", { kind: "directory", mode: "755", owner: "root:root" } as const]]);
+    const there = new Map([
+      ["/d", { kind: "directory", mode: "755", owner: "root:root", ids: "0:0" } as const],
+    ]);
     expect(plan(state, { paths: there }).problems.map(({ path }) => path)).toEqual([
       'directories["/d"].removeContents',
     ]);
@@ -449,7 +453,7 @@ describe("inputs as found", () => {
     const inputs = args({ files: { "/x": { content: "a" } }, directories: { "/d": {} }, packages: ["p"] });
     const paths = new Map<string, PathFact>([
       ["/x", file("a")],
-      ["/d", { kind: "directory", mode: "700", owner: "a:b" }],
+      ["/d", { kind: "directory", mode: "700", owner: "a:b", ids: "5:6" }],
     ]);
     expect(inputsAsFound(inputs, wantedOf(inputs), facts({ paths, packages: new Set(["p"]) }))).toEqual(
       inputs,
@@ -512,8 +516,8 @@ test("facts are read from what the host printed", () => {
     "gap /q",
     "have 0",
     "have 1",
-    "stat 41ed 755 root:root",
-    "stat 81a4 644 u:g",
+    "stat 41ed 755 0:0 root:root",
+    "stat 81a4 644 1005:8 UNKNOWN:g",
     "content 1",
     `sum ${sha256("a")}`,
     "unit a.service",
@@ -534,8 +538,8 @@ test("facts are read from what the host printed", () => {
       sysctls: new Map([["/proc/sys/a/b", "1 2"]]),
       gaps: ["/q", "/q/r"],
       paths: new Map([
-        ["/d", { kind: "directory", mode: "755", owner: "root:root", sha256: undefined }],
-        ["/x", { kind: "file", mode: "644", owner: "u:g", sha256: sha256("a") }],
+        ["/d", { kind: "directory", mode: "755", owner: "root:root", ids: "0:0", sha256: undefined }],
+        ["/x", { kind: "file", mode: "644", owner: "1005:g", ids: "1005:8", sha256: sha256("a") }],
       ] as const),
       units: new Map([
         ["a.service", { loaded: true, active: true, enabled: true, stale: true }],
@@ -572,4 +576,42 @@ test.each([
   ["net/ipv4/conf/eth0.1/rp_filter", "/proc/sys/net/ipv4/conf/eth0.1/rp_filter"],
 ])("the setting %s is at %s", (key, path) => {
   expect(sysctlPath(key)).toBe(path);
+});
+
+test("an owner without an account is told by its numbers, and compared by numbers where they were said", () => {
+  const fact = { owner: "65532:staff", ids: "65532:50" };
+  expect(ownerAs("65532:65532", fact)).toBe("65532:50");
+  expect(ownerAs("app:50", fact)).toBe("65532:50");
+  expect(ownerAs("0:0", { owner: "root:root", ids: "0:0" })).toBe("0:0");
+  const paths = new Map([
+    ["/d", { kind: "directory", mode: "755", owner: "root:root", ids: "0:0" } as const],
+  ]);
+  const own = ledgers({ directories: { "/d": { made: true } } });
+  const plan = (owner: string) =>
+    planState(
+      wantedOf(args({ directories: { "/d": { owner } } })),
+      facts({ paths, ledgers: own }),
+      urn,
+    ).first.map(({ verb }) => verb);
+  expect(plan("0:0")).not.toContain("attributes");
+  expect(plan("65532:0")).toContain("attributes");
+});
+
+test("what an update left that did not come to its end is drift, and nothing else is", () => {
+  const inputs = args({ files: { "/x": { content: "a" } }, units: { "a.service": { enabled: true } } });
+  const wanted = wantedOf(inputs);
+  const own = {
+    files: { "/x": { original: false } },
+    units: { "a.service": { own: false } as never },
+    pending: [],
+  };
+  expect(withLeftovers(inputs, wanted, own)).toBe(inputs);
+  const more = { ...own, files: { ...own.files, "/y": { original: false } }, pending: ["/x"] };
+  expect(Object.keys(withLeftovers(inputs, wanted, more).files ?? {})).toEqual(["/x", "/y"]);
+  expect(differenceOf(withLeftovers(inputs, wanted, more), inputs).paths).toEqual([
+    'files["/x"].content',
+    'files["/y"]',
+  ]);
+  const unit = { ...own, units: { ...own.units, "b.service": { own: true } as never } };
+  expect(differenceOf(withLeftovers(inputs, wanted, unit), inputs).paths).toEqual(['units["b.service"]']);
 });

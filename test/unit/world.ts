@@ -79,6 +79,7 @@ function computed(type: string, name: string): Record<string, unknown> {
     "spillway:lab:Host": { hostKey: "ssh-ed25519 AAAA" },
     "spillway:lab:Image": { path: "/image" },
     "spillway:lab:Network": { gateway: "10.77.0.1" },
+    "spillway:ssh:Preflight": { owner: `${name}-owner` },
     "spillway:secrets:KeyPair": { privateKey: `${name}-private`, publicKey: `${name}-public` },
     "spillway:secrets:Password": { value: `${name}-value`, bcrypt: `${name}-bcrypt` },
     "spillway:secrets:Authority": {

@@ -47,11 +47,29 @@ seal() {
   if [ -n "$2" ]; then say "$(stat -c '${sealFormat}' -- "$1") $2 $1" >>"$state/seals.new"; fi
   mv "$state/seals.new" "$state/seals"
 }
-logged() { "$@" >"${"$"}{CONTENTS%/*}/log" 2>&1 </dev/null 3<&-; }
-shown() { logged "$@" || { tail -c 3000 "\${CONTENTS%/*}/log" >&2; return 1; }; }
+log="${"$"}{CONTENTS%/*}/log"
+logged() { "$@" >"$log" 2>&1 </dev/null 3<&-; }
+shown() { logged "$@" || { tail -c 3000 "$log" >&2; return 1; }; }
+# dpkg itself does not wait for whom it finds at work, such as a host's own upgrades after its boot.
+patiently() {
+  turns=0
+  until logged "$@"; do
+    grep -q 'locked by another process' "$log" || return 1
+    turns=$((turns + 1))
+    if [ "$turns" -ge 60 ]; then tail -c 3000 "$log" >&2; exit 1; fi
+    sleep 2
+  done
+}
 unit() {
   # The unit alone decides: a package's old init script may have lost its links.
   if SYSTEMCTL_SKIP_SYSV=1 systemctl --quiet "$1" -- "$2" 3<&- >&2; then return 0; fi
+  # What is still mounted would be forgotten, and taken for the empty directory below it.
+  case "$1 $2" in "stop "*.mount)
+    if systemctl --quiet is-active -- "$2"; then
+      echo "it is in use (\\\`fuser -vm\\\` shows by whom): end that, then run again" >&2
+      return 1
+    fi ;;
+  esac
   if [ "$tolerant" = yes ]; then return 0; fi
   case $1 in *start) journalctl -u "$2" -n 15 --no-pager -o cat >&2 || : ;; esac
   return 1
@@ -66,18 +84,32 @@ if command -v dpkg-query >/dev/null; then
     shown apt-get -y -q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \\
       -o Dpkg::Options::=--force-confold "$@"
   }
+  # What is the host's already stays: who would have to take something away says so. Names of what comes are
+  # noted first: what somebody installs by hand after a failure is not ours.
+  bring() {
+    shown apt-get -s -q --no-remove --no-install-recommends "$@" || return 1
+    sed -n 's/^Inst \\([^ :]*\\)[^ ]* (.*/\\1/p' "$log" >>"$state/coming"
+    get --no-remove --no-install-recommends "$@"
+  }
   add() {
-    if [ -n "$(ls /var/lib/dpkg/updates)" ]; then shown dpkg --configure -a; fi
+    if [ -n "$(ls /var/lib/dpkg/updates)" ]; then
+      patiently dpkg --configure -a || { tail -c 3000 "$log" >&2; return 1; }
+    fi
     if ls /var/lib/apt/lists | grep -q _Packages &&
-      get --no-install-recommends -o "Dir::Cache::archives=$state/apt" install "$@" 2>/dev/null; then return 0; fi
+      bring -o "Dir::Cache::archives=$state/apt" install "$@" 2>/dev/null; then return 0; fi
     mkdir -p "$state/lists/partial"
     get -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/apt" update
-    get --no-install-recommends -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/apt" install "$@"
+    bring -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/apt" install "$@"
   }
-  drop() { logged dpkg --purge "$@" || :; }
+  drop() { patiently dpkg --purge "$@" || :; }
 elif command -v dnf >/dev/null; then
   list() { packages=$(rpm -qa --qf '%{NAME}\\n') || exit 1; printf '%s\\n' "$packages" | sort -u; }
-  add() { shown dnf -y --setopt=install_weak_deps=False install "$@"; }
+  add() {
+    list >"$state/earlier"
+    shown dnf -y --setopt=install_weak_deps=False install "$@" || return 1
+    list | comm -13 "$state/earlier" - >>"$state/coming"
+    rm -f "$state/earlier"
+  }
   drop() { logged rpm -e "$@" || for one; do logged rpm -e "$one" || :; done; }
 else
   list() { :; }
@@ -86,11 +118,12 @@ else
 fi
 install_packages() {
   mkdir -p "$state/apt/archives/partial" "$state/apt/partial"
-  if [ ! -e "$state/before" ]; then list >"$state/before.new"; mv "$state/before.new" "$state/before"; fi
+  # A note of a try that was cut serves the same try alone.
+  if [ "$(cat "$state/asked" 2>/dev/null)" != "$*" ]; then rm -f "$state/coming"; say "$*" >"$state/asked"; fi
   add "$@"
   list >"$state/after"
-  comm -13 "$state/before" "$state/after" >>"$state/installed"
-  rm -rf "$state/before" "$state/after" "$state/apt" "$state/lists"
+  sort -u "$state/coming" | comm -12 - "$state/after" >>"$state/installed"
+  rm -rf "$state/asked" "$state/coming" "$state/after" "$state/apt" "$state/lists"
 }
 remove_packages() {
   drop "$@"

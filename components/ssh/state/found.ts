@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { FileState, HostStateArgs, MountState, UnitState, UploadState } from "../host-state.ts";
-import { type Facts, type PathFact, spaced } from "./observe.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Facts, ownerAs, type PathFact, spaced } from "./observe.ts";
 import {
   dropInFile,
   moduleName,
@@ -42,6 +43,11 @@ function attribute(
   return normal === normalMode ? found.padStart(4, "0") : found;
 }
 
+/** @param said what the inputs say themselves */
+function ownerFound(meant: string, fact: PathFact, said: string | undefined): string | undefined {
+  return attribute(said, ownerAs(normalOwner(meant), fact), normalOwner, meant);
+}
+
 function hostsOf(lines: string[]): Record<string, string[]> {
   const pairs = lines.map((line) => line.split(" "));
   return Object.fromEntries(
@@ -50,6 +56,27 @@ function hostsOf(lines: string[]): Record<string, string[]> {
       pairs.filter((pair) => pair[1] === name).map(([address = ""]) => address),
     ]),
   );
+}
+
+/**
+ * With what an update put there that did not come to its end: the engine knows the inputs before it alone, and a
+ * program that takes it back would find nothing to do. Pure.
+ */
+export function withLeftovers(
+  found: HostStateArgs,
+  wanted: Wanted,
+  ledger: Pick<Ledger, "files" | "units" | "pending">,
+): HostStateArgs {
+  const files = new Set(wanted.files.map(({ path }) => path));
+  const left = [...Object.keys(ledger.files).filter((path) => !files.has(path)), ...ledger.pending];
+  const units = Object.keys(ledger.units).filter((name) => !wanted.units.some((unit) => unit.name === name));
+  if (left.length + units.length === 0) return found;
+  const content = "(drifted) of an update that did not come to its end";
+  return {
+    ...found,
+    files: { ...found.files, ...Object.fromEntries(left.map((path) => [path, { content }])) },
+    units: { ...found.units, ...Object.fromEntries(units.map((name) => [name, {}])) },
+  };
 }
 
 /** The inputs as they are found on the host; the same inputs when nothing drifted. Pure. */
@@ -69,7 +96,7 @@ export function inputsAsFound(inputs: HostStateArgs, wanted: Wanted, facts: Fact
     const fact = facts.paths.get(path);
     if (fact === undefined) return undefined;
     const found = withAttributes(fact, state, "0644");
-    const owner = attribute(state.owner, fact.owner, normalOwner, "root");
+    const owner = ownerFound(state.owner ?? "root", fact, state.owner);
     if (owner !== undefined) found.owner = owner;
     if (fact.sha256 !== sha256(state.content)) found.content = drifted(fact);
     return found;
@@ -121,7 +148,7 @@ export function inputsAsFound(inputs: HostStateArgs, wanted: Wanted, facts: Fact
       const fact = facts.paths.get(path);
       if (fact?.kind !== "directory") return undefined;
       const mode = attribute(state.mode, fact.mode, normalMode);
-      const owner = attribute(state.owner, fact.owner, normalOwner);
+      const owner = state.owner === undefined ? undefined : ownerFound(state.owner, fact, state.owner);
       return { ...state, ...(mode === undefined ? {} : { mode }), ...(owner === undefined ? {} : { owner }) };
     }),
     files: entries(inputs.files, file),

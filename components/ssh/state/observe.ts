@@ -5,7 +5,10 @@ import type { Wanted } from "./wanted.ts";
 export interface PathFact {
   kind: "file" | "directory" | "other";
   mode: string;
+  /** `user:group`, a number where nobody has it. */
   owner: string;
+  /** The same in numbers. */
+  ids: string;
   /** Regular files only. */
   sha256?: string;
 }
@@ -71,7 +74,7 @@ attributes() {
       number=$((number + 1))
     fi
   done 3<"$PLAN"
-  if [ $# -gt 0 ]; then stat -c 'stat %f %a %U:%G' -- "$@"; fi
+  if [ $# -gt 0 ]; then stat -c 'stat %f %a %u:%g %U:%G' -- "$@"; fi
 }
 known() {
   if [ "$seals" = " " ]; then return 1; fi
@@ -198,10 +201,24 @@ export function spaced(value: string): string {
 }
 
 function pathFact(stat: string, sha256: string | undefined): PathFact {
-  const [raw = "0", mode = "", owner = ""] = stat.split(" ");
+  const [raw = "0", mode = "", ids = "", names = ""] = stat.split(" ");
+  const numbers = ids.split(":");
+  const owner = names
+    .split(":")
+    .map((name, i) => (name === "UNKNOWN" ? numbers[i] : name))
+    .join(":");
   const type = Number.parseInt(raw, 16) & 0o170000;
   const kind = type === 0o100000 ? "file" : type === 0o040000 ? "directory" : "other";
-  return { kind, mode, owner, sha256 };
+  return { kind, mode, owner, ids, sha256 };
+}
+
+/** An owner as it was found, in numbers where it was said in numbers. */
+export function ownerAs(said: string, { owner, ids }: Pick<PathFact, "owner" | "ids">): string {
+  const [names, numbers] = [owner.split(":"), ids.split(":")];
+  return said
+    .split(":")
+    .map((part, i) => (/^\d+$/.test(part) ? numbers[i] : names[i]))
+    .join(":");
 }
 
 function unitFacts(names: string[], shown: string[]): [string, UnitFact][] {

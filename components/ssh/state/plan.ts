@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Problem } from "../../model/problem.ts";
 import type { Action } from "./apply.ts";
 import { emptyLedger, type Ledger } from "./ledger.ts";
-import { type Facts, type PathFact, spaced } from "./observe.ts";
+import { type Facts, ownerAs, type PathFact, spaced } from "./observe.ts";
 import { unitActions, unitsBefore } from "./plan-units.ts";
 import { sha256, unitDirectory, type Wanted, type WantedFile } from "./wanted.ts";
 
@@ -168,7 +168,7 @@ function planDirectories(wanted: Wanted, facts: Facts, own: Ledger, others: [str
     }
     ledger[path] ??= shared(path) ?? { made: false, mode: found.mode, owner: found.owner };
     const { mode = found.mode, owner = found.owner } = wanted.directories[path] ?? {};
-    if (mode !== found.mode || owner !== found.owner)
+    if (mode !== found.mode || owner !== ownerAs(owner, found))
       actions.push({ verb: "attributes", args: [path, mode, owner] });
   }
   for (const path of declared) {
@@ -199,7 +199,7 @@ function planDirectories(wanted: Wanted, facts: Facts, own: Ledger, others: [str
 }
 
 function attributesDiffer(file: WantedFile, found: PathFact): boolean {
-  return file.mode !== found.mode || file.owner !== found.owner;
+  return file.mode !== found.mode || file.owner !== ownerAs(file.owner, found);
 }
 
 function planFiles(wanted: Wanted, facts: Facts, own: Ledger, others: [string, Ledger][]) {
