@@ -69,7 +69,7 @@ function announce(packages: readonly string[]): void {
   progress.line(
     `  installs with apt-get, and leaves there: ${packages.join(", ") || "nothing, all is there"}`,
   );
-  progress.line(`  keeps for later runs, safe to delete: ${cacheRoot()}`);
+  progress.line(`  keeps for later runs, safe to delete once all labs are destroyed: ${cacheRoot()}`);
   progress.line(`  keeps the state of stacks: ${state ?? "in the Pulumi backend that you are logged in to"}`);
   progress.line("  makes a lab:");
   for (const change of labChanges()) progress.line(`    ${change}`);

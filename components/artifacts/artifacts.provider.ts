@@ -1,6 +1,7 @@
 import type { Problem } from "../model/problem.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { requireTools } from "./built.ts";
+import { display } from "./http.ts";
 import { type ArtifactRequest, artifactList, requestProblems } from "./list.ts";
 import { atHand, obtain } from "./obtain.ts";
 import { type Binary, chooseSource, type Image, type Source, type SourceChoice } from "./source.ts";
@@ -32,8 +33,9 @@ export const artifacts: ResourceType<ArtifactsInputs, ArtifactsOutputs> = {
     return unknown.has("source") ? problems : [...problems, ...sourceProblems(inputs.source)];
   },
 
-  async preview(_context, inputs) {
-    if (inputs.source?.kind === "built") await requireTools(artifactList(inputs));
+  async preview(context, inputs) {
+    const { source } = await choice(context, inputs.source);
+    if (source.kind === "built") await requireTools(artifactList(inputs));
   },
 
   async create(context, inputs) {
@@ -45,6 +47,7 @@ export const artifacts: ResourceType<ArtifactsInputs, ArtifactsOutputs> = {
     return (await atHand(outputs)) ? { inputs, outputs } : undefined;
   },
 
+  renews: () => ["binaries", "images", "origin", "summary"],
   update: (context, _old, inputs) => make(context, inputs),
 
   // The cache belongs to the computer, not to the stack: other stacks use it.
@@ -62,9 +65,14 @@ async function make(context: Context, inputs: ArtifactsInputs): Promise<Artifact
 async function choice(context: Context, source: Source | undefined): Promise<SourceChoice> {
   if (!source) return chooseSource({}, undefined, context.signal);
   const reason =
-    source.kind === "mirror" ? `mirror: ${source.files}, ${source.images}` : `${source.kind}, as asked`;
+    source.kind === "mirror"
+      ? `mirror: ${shown(source.files)}, ${source.images}`
+      : `${source.kind}, as asked`;
   return { source, reason };
 }
+
+/** An address without the user and password that it may carry. */
+const shown = (address: string): string => (URL.canParse(address) ? display(new URL(address)) : "(no URL)");
 
 function sourceProblems(source: Source | undefined): Problem[] {
   if (source === undefined || source.kind === "upstream" || source.kind === "built") return [];
@@ -76,7 +84,7 @@ function sourceProblems(source: Source | undefined): Problem[] {
   if (!URL.canParse(source.files) || !/^https?:$/.test(new URL(source.files).protocol)) {
     problems.push({
       path: "source.files",
-      found: `${JSON.stringify(source.files)} is no HTTP URL`,
+      found: `${JSON.stringify(shown(source.files))} is no HTTP URL`,
       remedy: "give the folder's URL, such as https://mirror.example/files",
     });
   }

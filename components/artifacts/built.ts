@@ -49,6 +49,7 @@ export async function buildImages(
   images: readonly ImageArtifact[],
   work: Work,
 ): Promise<Record<string, Image>> {
+  if (images.length === 0) return {};
   requireSameMachine(list);
   const programs = await buildPrograms(list, new Set(images.flatMap(({ binaries }) => binaries)), work);
   return packImages(list, images, programs, work);

@@ -29,7 +29,9 @@ export interface Download {
 export async function download(file: Download, work: Work): Promise<Binary> {
   const { name, version, url } = file;
   if (!file.checksumUrl && !url.startsWith("https:")) {
-    throw new Error(`${url}: neither HTTPS nor a checksum vouches for it; use an https:// address`);
+    throw new Error(
+      `${display(new URL(url))}: neither HTTPS nor a checksum vouches for it; use an https:// address`,
+    );
   }
   const entry = await cached(entryName(name, version, [url, file.checksumUrl]), work, (folder) =>
     timed(work, `downloading ${name} ${version} from ${new URL(url).host}`, async (detail) => {
@@ -61,7 +63,7 @@ async function fetchFile(
     },
   });
   await pipeline(answer, count, createWriteStream(path), { signal });
-  if (total && size !== total) throw new Error(`${url}: ${size} of ${total} bytes arrived`);
+  if (total && size !== total) throw new Error(`${display(new URL(url))}: ${size} of ${total} bytes arrived`);
   return hash.digest("hex");
 }
 
@@ -78,7 +80,7 @@ async function verify(file: Download, found: string, work: Work): Promise<void> 
   );
   if (wanted !== found) {
     throw new Error(
-      `${file.url}: its SHA-256 is ${found}, ${file.checksumUrl} says ${wanted}; ` +
+      `${display(new URL(file.url))}: its SHA-256 is ${found}, ${display(new URL(file.checksumUrl))} says ${wanted}; ` +
         "it was not kept: fetch it again, and if it stays so, do not trust that host",
     );
   }
@@ -91,7 +93,8 @@ async function fetchChecksum(
 ): Promise<string> {
   const answer = await text(await get(url, caCertificate, signal));
   const checksum = parseChecksum(answer);
-  if (!checksum) throw new Final(`${url}: no SHA-256 in it, but ${JSON.stringify(answer.slice(0, 40))}`);
+  if (!checksum)
+    throw new Final(`${display(new URL(url))}: no SHA-256 in it, but ${JSON.stringify(answer.slice(0, 40))}`);
   return checksum;
 }
 

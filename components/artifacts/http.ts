@@ -58,7 +58,8 @@ function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
       agent: false as const,
     };
     const sent = module.request(url, settings, resolve);
-    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${timeout / 1000} s`)));
+    const silence = Object.assign(new Error(`no answer within ${timeout / 1000} s`), { code: "ETIMEDOUT" });
+    sent.on("timeout", () => sent.destroy(silence));
     sent.on("error", (error) => reject(new Error(`${display(url)}: ${error.message}`, { cause: error })));
     sent.end();
   });

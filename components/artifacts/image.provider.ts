@@ -1,5 +1,6 @@
 import { messageOf, type Problem } from "../model/problem.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
+import { GIVE_UP, givesUp } from "../ssh/unreachable.ts";
 import { layoutDigest } from "./pack.ts";
 import { deleteManifest, manifestDigest } from "./registry.ts";
 import { copyImage, type RegistryAccess } from "./skopeo.ts";
@@ -68,7 +69,17 @@ export const image: ResourceType<ImageInputs, ImageOutputs> = {
 
   async delete(context, { inputs }) {
     const { registry, repository, digest } = inputs;
-    const deleted = await deleteManifest(inputs, repository, digest, context.signal);
+    const deleted = await deleteManifest(inputs, repository, digest, context.signal).catch(
+      (error: unknown) => {
+        if (!isSilence(error)) throw error;
+        if (!givesUp()) {
+          const wayOn = "bring it back and run again, or, if it is gone for good, run with";
+          throw new Error(`${messageOf(error)}; ${wayOn} ${GIVE_UP}`);
+        }
+        context.warn(`given up with its registry: ${messageOf(error)}`);
+        return true;
+      },
+    );
     if (!deleted)
       context.warn(`registry ${registry} deletes nothing by its own set-up: ${repository}@${digest} stays`);
   },

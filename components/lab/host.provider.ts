@@ -11,7 +11,7 @@ import { inotifyShortage } from "./inotify.ts";
 import { awaitSsh, bootHost, consoleTail, deleteHost, hostProcess, stopHost } from "./machine.ts";
 import { hostDirectory } from "./names.ts";
 import { hostNames, readHost, writeHost } from "./record.ts";
-import { computerProblems, requireLab } from "./requirements.ts";
+import { computerProblems, requireLab, requireSpace } from "./requirements.ts";
 import { imageLabel } from "./rootfs.ts";
 
 /** Directories that container engines and stores need on a plain filesystem: overlay on overlay fails. */
@@ -82,6 +82,7 @@ export const host: ResourceType<HostInputs, HostOutputs> = {
 
   async create(context, inputs) {
     requireLab();
+    requireSpace();
     refuseTwin(inputs);
     const outputs = await settle(context, inputs);
     return { id: `${inputs.lab}/${inputs.name}`, outputs };

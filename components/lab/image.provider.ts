@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Problem } from "../model/problem.ts";
 import type { ResourceType } from "../provider/resource.ts";
 import { configuredMirror } from "./apt-sources.ts";
-import { computerProblems, requireLab } from "./requirements.ts";
+import { computerProblems, requireLab, requireSpace } from "./requirements.ts";
 import { ensureImage, imageDirectory, isWhole } from "./rootfs.ts";
 
 /** What Kubernetes, a registry and their networks need on a lab host. */
@@ -74,8 +74,11 @@ export const image: ResourceType<ImageInputs, ImageOutputs> = {
     return problems;
   },
 
+  preview: async () => requireSpace(),
+
   async create(context, inputs) {
     requireLab();
+    requireSpace();
     const path = await ensureImage(context, inputs);
     return { id: imageDirectory(inputs), outputs: { path } };
   },
@@ -106,7 +109,7 @@ function mirrorProblems(inputs: Partial<ImageInputs>, unknown: ReadonlySet<strin
     {
       path: "mirror",
       found: `apt on this computer has no source for Debian ${inputs.suite}`,
-      remedy: "say which Debian archive to use",
+      remedy: "say which Debian archive to use, by the site's `mirror`",
     },
   ];
 }

@@ -77,18 +77,17 @@ export function labProblems(computer: Computer = thisComputer()): Problem[] {
       ),
     );
   }
-  for (const place of [labsDirectory, cacheRoot()]) {
-    const free = computer.freeGiB(place);
-    if (free < neededGiB) {
-      problems.push(
-        problem(
-          `${free.toFixed(1)} GiB are free at ${place}`,
-          `free at least ${neededGiB} GiB, for the image and the hosts`,
-        ),
-      );
-    }
-  }
   return problems;
+}
+
+/** Too little room for more; what is there already goes on without. */
+export function spaceProblems(computer: Pick<Computer, "freeGiB"> = thisComputer()): Problem[] {
+  return [labsDirectory, cacheRoot()].flatMap((place) => {
+    const free = computer.freeGiB(place);
+    if (free >= neededGiB) return [];
+    const remedy = `free at least ${neededGiB} GiB, for the image and the hosts`;
+    return [problem(`${free.toFixed(1)} GiB are free at ${place}`, remedy)];
+  });
 }
 
 let found: Problem[] | undefined;
@@ -100,6 +99,11 @@ export function computerProblems(): Problem[] {
   const answer = found;
   if (answer.length > 0) found = undefined;
   return answer;
+}
+
+/** Throws a `Refusal` when there is no room for another image or host. */
+export function requireSpace(): void {
+  refuse("lab on this computer", spaceProblems());
 }
 
 /** Throws a `Refusal` with all problems when this computer cannot carry a lab. */

@@ -23,6 +23,8 @@ export interface SiteArgs {
   addresses?: Record<string, string>;
   /** Labels by host name. @default none */
   labels?: Record<string, Record<string, string>>;
+  /** Debian archive that the hosts' image is made from, such as `http://deb.debian.org/debian`. @default that of this computer's apt */
+  mirror?: string;
   /** Debian packages in the hosts' image. @default what Kubernetes and a registry need */
   packages?: string[];
   /**
@@ -66,7 +68,7 @@ export class Site extends OnpremSite {
     const key = new KeyPair(`${name}-ssh`, { format: "ssh", comment: `spillway lab ${name}` }, parent);
     const image = new Image(
       `${name}-image`,
-      { suite: "bookworm", packages: [...(args.packages ?? labPackages)] },
+      { suite: "bookworm", mirror: args.mirror, packages: [...(args.packages ?? labPackages)] },
       parent,
     );
     const network = new Network(`${name}-network`, { lab: name, range, nat: args.nat ?? false }, parent);
@@ -119,6 +121,7 @@ const SITE_SHAPE = named({
   mtu: number,
   addresses: optional(map(text)),
   labels: optional(map(map(text))),
+  mirror: text,
   packages: optional(list(text)),
   disks: optional(map(map(number))),
   diskBinds: optional(list(text)),

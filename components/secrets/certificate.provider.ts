@@ -35,6 +35,7 @@ export const certificate: ResourceType<CertificateInputs, CertificateOutputs> = 
     const outputs = await issue(inputs);
     return { id: new X509Certificate(outputs.certificate).serialNumber.toLowerCase(), outputs };
   },
+  renews: () => ["certificate", "privateKey", "notAfter"],
   update: (_context, _old, inputs) => issue(inputs),
   async delete() {},
 };
