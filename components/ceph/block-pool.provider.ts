@@ -23,10 +23,18 @@ const LOOK = `
 if is_pool "$NAME"; then ceph osd pool get "$NAME" size; fi
 `;
 
+/** Devices of every namespace, also those that wait in the trash. */
 const HOLDS = `
+in_pool() { timeout -k 5 120 rbd --pool "$NAME" "$@"; }
 if is_pool "$NAME"; then
-  devices=$(timeout -k 5 120 rbd ls "$NAME")
-  printf '%s\\n' "$devices" | head -n 1
+  spaces=$(in_pool namespace ls --format json)
+  spaces=$(printf '%s' "$spaces" | tr -d ' ' | tr ',' '\\n' | sed -n 's/.*"name":"\\([^"]*\\)".*/\\1/p')
+  devices=$(in_pool ls; in_pool trash ls --all)
+  for space in $spaces; do
+    more=$(in_pool --namespace "$space" ls; in_pool --namespace "$space" trash ls --all)
+    devices=$(printf '%s\\n%s\\n' "$devices" "$more")
+  done
+  printf '%s\\n' "$devices" | sed -n '/./{p;q}'
 fi
 `;
 

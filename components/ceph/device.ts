@@ -36,7 +36,11 @@ look_at_device() {
   elif [ "\${label%%
 *}" = "bluestore block device" ]; then echo "block $bytes osd $(printf '%s\\n' "$label" | sed -n 2p | cut -c 1-36)"
   elif what=$(blkid -p -s TYPE -s PTTYPE -o value "$device" 2>/dev/null) && [ -n "$what" ]; then
-    echo "block $bytes data $(echo $what)"
+    # A mounted btrfs, and a member of a ZFS pool, are in none of the lists above: only who opens them for
+    # himself alone hears of it.
+    if wipefs --all --no-act "$device" 2>&1 >/dev/null | grep -q busy; then echo "block $bytes held"
+    else echo "block $bytes data $(echo $what)"
+    fi
   elif [ "$(head -c 1048576 "$device" | tr -d '\\0' | head -c 1 | wc -c)" -gt 0 ]; then echo "block $bytes data unknown"
   else echo "block $bytes"
   fi
@@ -71,7 +75,7 @@ export function deviceProblems({ host, device, wipe, said, ours }: DeviceFacts):
     return say(`has ${(Number(bytes) / 2 ** 30).toFixed(1)} GiB`, `give one of at least ${LEAST_GIB} GiB`);
   if (state === "mounted") return say("is mounted", "unmount it, or give another device");
   if (state === "swap") return say("is swap in use", "turn it off, or give another device");
-  if (state === "held") return say("is part of another device", "give another device");
+  if (state === "held") return say("is in use, or part of another device", "give another device");
   if (wipe || state === undefined) return [];
   const holds = state === "osd" ? "an OSD of another Ceph cluster" : `data (${what.join(" ")})`;
   return say(

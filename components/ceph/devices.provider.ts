@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Connection } from "../model/connection.ts";
-import { messageOf, type Problem, refuse } from "../model/problem.ts";
+import { describe, messageOf, type Problem, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { HostError, onHost } from "../ssh/session.ts";
+import { ConnectionError, HostError, onHost, type Session } from "../ssh/session.ts";
 import { deviceProblems, LOOK_AT_DEVICE } from "./device.ts";
 
 export interface DevicesInputs {
@@ -12,12 +13,16 @@ export interface DevicesInputs {
   owner: string;
   /** Addresses of the monitors, by their hosts: they come and go, but not all at once. */
   monitors: Record<string, string>;
+  /** How the monitors' hosts are reached. */
+  connections: Record<string, Connection>;
   hosts: Record<string, { connection: Connection; devices: { device: string; wipe: boolean }[] }>;
 }
 
 const LOOK = `${LOOK_AT_DEVICE}
 for note in /var/lib/spillway/ceph-osds/*; do
-  if [ -e "$note" ] && [ "$(sed -n 1p "$note")" = "$OWNER" ]; then
+  if [ ! -e "$note" ]; then continue; fi
+  holder=$(sed -n 1p "$note")
+  if [ "$holder" = "$OWNER" ] || [ "$holder" = "$FORMER" ]; then
     echo "ours \${note##*/} $(sed -n 2p "$note")"
   fi
 done
@@ -29,13 +34,14 @@ done <"$DEVICES"
 async function lookAtHost(
   host: string,
   { hosts, owner }: DevicesInputs,
+  former: string,
   context: Context,
 ): Promise<Problem[]> {
   const { connection, devices } = hosts[host]!;
   const script = {
     name: "look at devices",
     text: LOOK,
-    values: { OWNER: owner },
+    values: { OWNER: owner, FORMER: former },
     files: { DEVICES: devices.map(({ device }) => `${device}\n`).join("") },
     timeoutSeconds: 120,
   };
@@ -68,17 +74,44 @@ function twiceProblems(host: string, devices: { device: string }[], real: string
   });
 }
 
-/** What would leave a living cluster behind instead of changing it. Pure. */
-export function monitorChanges(before: Record<string, string>, after: Record<string, string>): Problem[] {
-  const stay = Object.keys(before).filter((host) => host in after);
-  const moved = stay.filter((host) => before[host] !== after[host]);
+const ASK_FOR_LIFE = `
+if [ -e /var/lib/spillway/ceph-monitor.lives ]; then echo lives; fi
+`;
+
+/** Hosts that have a living cluster's monitor, and those of which nobody knows: the last run's list may tell of some that never came. */
+async function livingAmong(context: Context, connections: readonly Connection[]): Promise<string[]> {
+  const script = { name: "ask for the store's life", text: ASK_FOR_LIFE, timeoutSeconds: 60 };
+  const look = (session: Session) => session.run(script, context);
+  const answers = await Promise.all(
+    connections.map(async (connection) => {
+      const answer = await onHost(connection, context, look, { change: false }).catch((error: unknown) => {
+        if (error instanceof ConnectionError) return "silent";
+        throw error;
+      });
+      return answer.trim() === "" ? [] : [connection.host];
+    }),
+  );
+  return answers.flat();
+}
+
+/**
+ * What would leave a living cluster behind instead of changing it. Pure.
+ *
+ * @param living hosts that have a monitor of it, or may have
+ */
+export function monitorChanges(
+  before: Record<string, string>,
+  after: Record<string, string>,
+  living: readonly string[],
+): Problem[] {
+  const moved = living.filter((host) => host in before && host in after && before[host] !== after[host]);
   return [
-    ...(stay.length > 0
+    ...(living.length === 0 || living.some((host) => host in after)
       ? []
       : [
           {
             path: "monitors",
-            found: `none of ${Object.keys(before).join(", ")} stays, and the new ones have nobody to join`,
+            found: `none of ${living.join(", ")} stays, and the new ones have nobody to join`,
             remedy: "keep one of them in this run, and name another in its place in the next",
           },
         ]),
@@ -91,14 +124,25 @@ export function monitorChanges(before: Record<string, string>, after: Record<str
 }
 
 async function lookAtChange(context: Context, old: DevicesInputs, inputs: DevicesInputs): Promise<void> {
-  refuse(`CephStore "${inputs.store}"`, monitorChanges(old.monitors, inputs.monitors));
-  await lookAtAll(context, inputs);
+  if (!isDeepStrictEqual(old.monitors, inputs.monitors)) {
+    const all = Object.values({ ...old.connections, ...inputs.connections });
+    const changes = monitorChanges(old.monitors, inputs.monitors, await livingAmong(context, all));
+    refuse(`CephStore "${inputs.store}"`, changes);
+  }
+  await lookAtAll(context, inputs, old);
 }
 
-async function lookAtAll(context: Context, inputs: DevicesInputs): Promise<void> {
-  const problems = await Promise.all(
-    Object.keys(inputs.hosts).map((host) => lookAtHost(host, inputs, context)),
-  );
+/** @param old what an earlier run found fit: its hosts may be down or broken, and the store goes on without */
+async function lookAtAll(context: Context, inputs: DevicesInputs, old?: DevicesInputs): Promise<void> {
+  const former = old?.owner ?? inputs.owner;
+  const isNew = (host: string) =>
+    inputs.hosts[host]!.devices.some(
+      ({ device }) => !old?.hosts[host]?.devices.some((known) => known.device === device),
+    );
+  const hosts = Object.keys(inputs.hosts);
+  const found = await Promise.all(hosts.map((host) => lookAtHost(host, inputs, former, context)));
+  for (const problem of found.filter((_, i) => !isNew(hosts[i]!)).flat()) context.warn(describe(problem));
+  const problems = found.filter((_, i) => isNew(hosts[i]!));
   refuse(`CephStore "${inputs.store}"`, problems.flat());
 }
 
@@ -113,7 +157,7 @@ export const devices: ResourceType<DevicesInputs, Record<never, never>> = {
     });
     return differenceOf(plain(old.inputs), plain(inputs));
   },
-  preview: lookAtAll,
+  preview: (context, inputs) => lookAtAll(context, inputs),
   async create(context, inputs) {
     await lookAtAll(context, inputs);
     return { id: "devices", outputs: {} };

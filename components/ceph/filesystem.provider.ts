@@ -54,7 +54,23 @@ members() {
     printf '%s\\n' "$there" | grep -qxF "$name" || return 1
   done
 }
-osds() { [ "$(ceph osd dump | grep -cE "^osd\\.[0-9]+ up .* ($OSDS)$")" = "$COUNT" ]; }
+osds() {
+  dump=$(ceph osd dump)
+  [ "$(printf '%s\\n' "$dump" | grep -cE "^osd\\.[0-9]+ up .* ($OSDS)$")" = "$COUNT" ]
+}
+# A store that had its first day goes on without a host that is down: who is missing was there once.
+known_members() {
+  map=$(ceph mon dump 2>/dev/null)
+  for name in $MONITORS; do
+    printf '%s\\n' "$map" | grep -q " mon\\.$name$" || return 1
+  done
+}
+known_osds() {
+  osds || {
+    [ "$(printf '%s\\n' "$dump" | grep -E "^osd\\.[0-9]+ down .* ($OSDS)$" | grep -c ' up_from 0 ')" = 0 ] &&
+      [ "$(printf '%s\\n' "$dump" | grep -cE "^osd\\..* ($OSDS)$")" = "$COUNT" ]
+  }
+}
 daemons() {
   case $status in *'"status":"up:active"'*) ;; *) return 1 ;; esac
   case $status in *'"mgrmap":{"available":true'*) ;; *) return 1 ;; esac
@@ -68,6 +84,10 @@ ready() {
 turns=0
 until ready; do
   turns=$((turns + 1))
+  if [ "$turns" -gt 45 ] && [ "$YOUNG" = no ] && daemons && known_members && known_osds; then
+    echo "some of the store is down: $(ceph health | head -c 500)" >&2
+    break
+  fi
   if [ "$turns" -gt 300 ]; then
     echo "not healthy after minutes: $(ceph health | head -c 500)" >&2
     if osds; then break; fi

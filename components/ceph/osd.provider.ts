@@ -120,6 +120,9 @@ ceph osd out "osd.$OSD" >&2
 echo enough
 `;
 
+/** Seconds: a disk of terabytes takes hours. */
+const LONGEST_EMPTYING = 24 * 3600;
+
 /** Waits until the objects of an OSD that is out are copied elsewhere, as long as that takes. */
 const EMPTY = `
 end=$(($(date +%s) + LIMIT))
@@ -273,7 +276,7 @@ async function leave(context: Context, inputs: OsdInputs, number: number): Promi
   if (verdict === "short" && !inputs.allowDataLoss)
     refuse(`CephStore "${inputs.store}"`, [shortProblem(inputs, hosts!, copies!)]);
   if (verdict === "enough") {
-    const limit = context.timeoutSeconds || 3600;
+    const limit = context.timeoutSeconds || LONGEST_EMPTYING;
     context.progress(`${inputs.host}: moving what osd.${number} holds elsewhere, for up to ${limit} s`);
     const empty = { name: `empty osd.${number}`, text: EMPTY, values: { ...values, LIMIT: String(limit) } };
     await onCluster(inputs, context, { ...empty, timeoutSeconds: limit + 120 });

@@ -81,7 +81,13 @@ export class CephStorage extends pulumi.ComponentResource {
         version: chartVersion,
         namespace,
         repositoryOpts: { repo: "https://ceph.github.io/csi-charts" },
-        values: { ...values, csiConfig: [{ clusterID: store.fsid, monitors }] },
+        values: {
+          // Both drivers' charts are in one namespace, and each makes these.
+          configMapName: `ceph-csi-config-${driver}`,
+          cephConfConfigMapName: `ceph-config-${driver}`,
+          ...values,
+          csiConfig: [{ clusterID: store.fsid, monitors }],
+        },
       },
       { parent: this },
     );

@@ -119,7 +119,7 @@ export class CephObjectGateway extends pulumi.ComponentResource {
   #files(site: Site, served: { host: string; port: number; name: string; key: pulumi.Output<string> }) {
     const { host, port, name, key } = served;
     const { address } = site.hosts[host]!;
-    const base = `/etc/ceph/spillway/${this.#label}`;
+    const base = `/etc/spillway/ceph/${this.#label}`;
     const tls = new Certificate(
       `${this.#label}-${host}-certificate`,
       {

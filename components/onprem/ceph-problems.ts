@@ -23,6 +23,7 @@ export function cephStoreProblems(name: string, args: CephStoreArgs): Problem[] 
   return [
     ...nameProblems("name", name),
     ...monitorProblems(args),
+    ...neighbourProblems(args),
     ...osdProblems(args),
     ...replicaProblems(args),
     ...(args.osdMemoryMiB === undefined || args.osdMemoryMiB >= 896
@@ -67,6 +68,21 @@ function monitorProblems({ site, monitors }: CephStoreArgs): Problem[] {
           },
         ]),
   ];
+}
+
+/** What a host of one store has once, and a second store would need as well. */
+export const CEPH_CONFIG = "/etc/ceph/ceph.conf";
+
+function neighbourProblems({ site, monitors, osds }: CephStoreArgs): Problem[] {
+  const named = [
+    ...monitors.map((host, i) => ({ host, path: `monitors[${i}]` })),
+    ...Object.keys(osds).map((host) => ({ host, path: `osds.${host}` })),
+  ];
+  return named.flatMap(({ host, path }) =>
+    placesOf(site)
+      .problems(path, host, CEPH_CONFIG)
+      .map((problem) => ({ ...problem, remedy: "a host is in one CephStore: name another host" })),
+  );
 }
 
 function osdProblems({ site, osds }: CephStoreArgs): Problem[] {

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Client, Devices, FileSystem, Monitor, Osd } from "../ceph/resources.ts";
 import { refuse } from "../model/problem.ts";
 import { type Capacity, type VolumeArgs, volumeProblems } from "../model/store.ts";
+import type { Args } from "../provider/plugin.ts";
 import {
   CAPS,
   type CephEntity,
@@ -13,11 +14,13 @@ import {
   uuidOf,
 } from "../render/ceph.ts";
 import { Password } from "../secrets/resources.ts";
+import type { HostStateArgs } from "../ssh/host-state.ts";
 import { HostState, Preflight } from "../ssh/resources.ts";
 import { CephBlockPool, type CephBlockPoolArgs } from "./ceph-block-pool.ts";
 import { CephObjectGateway, type CephObjectGatewayArgs, gatewayProblems } from "./ceph-gateway.ts";
-import { blockPoolProblems, cephStoreProblems } from "./ceph-problems.ts";
+import { blockPoolProblems, CEPH_CONFIG, cephStoreProblems } from "./ceph-problems.ts";
 import { CephVolume, CLIENT_PACKAGES } from "./ceph-volume.ts";
+import { within } from "./operation.ts";
 import type { Site } from "./site.ts";
 import { holder, placesOf, Store } from "./store.ts";
 
@@ -61,6 +64,7 @@ export class CephStore extends Store {
   readonly health: pulumi.Output<string>;
   readonly capacity: pulumi.Output<Capacity>;
   readonly #args: CephStoreArgs;
+  readonly #opts: pulumi.ComponentResourceOptions | undefined;
   readonly #fileSystem: FileSystem;
   /** Identity of the cluster: ceph-csi's `clusterID`. */
   readonly fsid: pulumi.Output<string>;
@@ -74,9 +78,11 @@ export class CephStore extends Store {
     refuse(`CephStore "${name}"`, cephStoreProblems(name, args));
     super("spillway:onprem:CephStore", name, args.site, opts);
     this.#args = args;
+    this.#opts = opts;
     for (const { host, device } of devicesOf(args)) {
       placesOf(args.site).take(host, device, `CephStore "${name}"`);
     }
+    for (const host of this.#hosts()) placesOf(args.site).take(host, CEPH_CONFIG, `CephStore "${name}"`);
     this.fsid = this.#newFsid();
     const address = (host: string) => args.site.hosts[host]!.address;
     this.monitorAddresses = Object.fromEntries(args.monitors.map((host) => [host, address(host)]));
@@ -85,7 +91,7 @@ export class CephStore extends Store {
     const states = this.#states(admin, looks);
     const daemons = this.#entities();
     const monitors = this.#monitors(admin, daemons, states);
-    const osds = this.#osds([...monitors, ...Object.values(states)]);
+    const osds = this.#osds(monitors, states);
     this.#fileSystem = this.#newFileSystem(daemons, [...osds, ...monitors]);
     this.health = this.#fileSystem.health;
     this.capacity = this.#fileSystem.capacity;
@@ -184,12 +190,11 @@ export class CephStore extends Store {
   }
 
   #preflight(): Preflight {
-    const { site, monitors, osds } = this.#args;
-    const hosts = [...new Set([...monitors, ...Object.keys(osds)])];
+    const { site, monitors } = this.#args;
     return new Preflight(
       `${this.storeName}-preflight`,
       {
-        hosts: hosts.map((host) => site.connection(host)),
+        hosts: this.#hosts().map((host) => site.connection(host)),
         require: {
           diskGiB: 3,
           freePorts: Object.fromEntries(monitors.map((host) => [host, [3300, 6789]])),
@@ -217,30 +222,46 @@ export class CephStore extends Store {
         store: this.storeName,
         owner: holder(this.storeName, "osds"),
         monitors: this.monitorAddresses,
+        connections: this.cluster().monitors,
         hosts: Object.fromEntries(hosts),
       },
       { parent: this },
     );
   }
 
-  /** Packages and configuration of each host. */
-  #states(admin: pulumi.Output<string>, looks: pulumi.Resource[]): Record<string, HostState> {
+  #hosts(): string[] {
+    const { monitors, osds } = this.#args;
+    return [...new Set([...monitors, ...Object.keys(osds)])];
+  }
+
+  /**
+   * Configuration of each host, and the packages of each role that it has. A state of its own for each: a host that
+   * loses one role keeps the other's, and a role's packages go, with what runs from them, after its daemons have left.
+   */
+  #states(admin: pulumi.Output<string>, looks: pulumi.Resource[]): RoleStates {
     const { site, monitors, osds } = this.#args;
-    const hosts = [...new Set([...monitors, ...Object.keys(osds)])];
+    const state = (
+      host: string,
+      role: string,
+      state: Partial<Args<HostStateArgs>>,
+      dependsOn: pulumi.Resource[],
+    ) => {
+      const name = `ceph-${this.storeName}${role}`;
+      const inputs = { connection: site.connection(host), name, ...state };
+      return new HostState(`${this.storeName}-${host}${role}-state`, inputs, { parent: this, dependsOn });
+    };
+    const byHost = (hosts: string[], make: (host: string) => HostState) =>
+      Object.fromEntries(hosts.map((host) => [host, make(host)] as const));
     const keyring = admin.apply((key) => cephKeyring([{ name: "client.admin", key, caps: CAPS.admin }]));
-    const content = this.#configuration();
-    const states = hosts.map((host) => {
-      const isMonitor = monitors.includes(host);
-      const packages = [...(isMonitor ? MONITOR_PACKAGES : []), ...(host in osds ? OSD_PACKAGES : [])];
-      const files = {
-        "/etc/ceph/ceph.conf": { content },
-        ...(isMonitor ? { [ADMIN_KEYRING]: { content: pulumi.secret(keyring), mode: "0600" } } : {}),
-      };
-      const inputs = { connection: site.connection(host), name: `ceph-${this.storeName}`, packages, files };
-      const options = { parent: this, dependsOn: looks };
-      return [host, new HostState(`${this.storeName}-${host}-state`, inputs, options)] as const;
-    });
-    return Object.fromEntries(states);
+    const administration = { [ADMIN_KEYRING]: { content: pulumi.secret(keyring), mode: "0600" } };
+    const configuration = { [CEPH_CONFIG]: { content: this.#configuration() } };
+    const all = byHost(this.#hosts(), (host) => state(host, "", { files: configuration }, looks));
+    return {
+      monitor: byHost(monitors, (host) =>
+        state(host, "-monitor", { packages: MONITOR_PACKAGES, files: administration }, [all[host]!]),
+      ),
+      osd: byHost(Object.keys(osds), (host) => state(host, "-osd", { packages: OSD_PACKAGES }, [all[host]!])),
+    };
   }
 
   #configuration(): pulumi.Output<string> {
@@ -250,11 +271,7 @@ export class CephStore extends Store {
     return this.fsid.apply((fsid) => cephConfig({ fsid, monitors: this.monitorAddresses, ...settings }));
   }
 
-  #monitors(
-    admin: pulumi.Output<string>,
-    daemons: Record<string, Daemons>,
-    states: Record<string, HostState>,
-  ): Monitor[] {
+  #monitors(admin: pulumi.Output<string>, daemons: Record<string, Daemons>, states: RoleStates): Monitor[] {
     const { site, monitors } = this.#args;
     const all = [
       entity("mon.", this.key("mon"), CAPS.monitor),
@@ -272,7 +289,7 @@ export class CephStore extends Store {
         managerKeyring: keyringOf(daemons[host]!.manager),
         metadataKeyring: keyringOf(daemons[host]!.metadata),
       };
-      const options = { parent: this, dependsOn: Object.values(states) };
+      const options = { parent: this, dependsOn: Object.values(states.monitor) };
       return new Monitor(`${this.storeName}-${host}-monitor`, inputs, options);
     });
   }
@@ -287,7 +304,7 @@ export class CephStore extends Store {
     return Object.fromEntries(entries);
   }
 
-  #osds(dependsOn: pulumi.Resource[]): Osd[] {
+  #osds(monitors: Monitor[], states: RoleStates): Osd[] {
     const { site, allowDataLoss = false } = this.#args;
     return devicesOf(this.#args).map(({ host, device, wipe }) => {
       const name = `${host}-${device.replace(/^\/dev\//, "").replaceAll("/", "-")}`;
@@ -302,7 +319,8 @@ export class CephStore extends Store {
         key: this.key(`osd.${name}`),
         allowDataLoss,
       };
-      return new Osd(`${this.storeName}-${name}-osd`, inputs, { parent: this, dependsOn });
+      const dependsOn = [...monitors, states.osd[host]!];
+      return new Osd(`${this.storeName}-${name}-osd`, inputs, { ...within(this, this.#opts), dependsOn });
     });
   }
 
@@ -343,6 +361,12 @@ function entity(
   caps: Record<string, string>,
 ): pulumi.Output<CephEntity> {
   return key.apply((value) => ({ name, key: value, caps }));
+}
+
+/** States of hosts by the role that they have there. */
+interface RoleStates {
+  monitor: Record<string, HostState>;
+  osd: Record<string, HostState>;
 }
 
 /** Daemons beside a monitor. */

@@ -72,7 +72,8 @@ export class CephVolume extends Volume {
   override access(_host: string): VolumeAccess {
     const { cluster, monitors } = this.#parts;
     const name = `client.${this.#client}`;
-    const folder = "/etc/ceph/spillway";
+    // Not below /etc/ceph, which goes with the package ceph-common while others still mount.
+    const folder = "/etc/spillway/ceph";
     const keyring = `${folder}/${this.#client}.keyring`;
     const content = pulumi
       .all([cluster.fsid, this.#directory])

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Connection } from "../model/connection.ts";
-import { refuse } from "../model/problem.ts";
+import { messageOf, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
+import { runDirectory } from "../ssh/script.ts";
 import { onHost, type Script, type Session } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
 import { END_OPERATION, LONGEST_SECONDS } from "./filling.ts";
@@ -72,7 +73,11 @@ show() {
  * make restic end with 3 and a point all the same, which would be found next time.
  */
 const BACK_UP = `${DISCARD_REPOSITORY}${MAKE_REPOSITORY}${SHOW}
+# Several backups may share a repository: one of them makes it.
+exec 6>"${runDirectory}/repository.$(printf %s "$SHOWN" | sha256sum | cut -c 1-32)"
+flock 6
 if reach; then rm -f "$repository/.spillway-init" 2>/dev/null || :; else make_repository; fi
+exec 6>&-
 known=
 if [ -n "$SNAPSHOT" ]; then known=$(listed "$SNAPSHOT"); fi
 if [ -z "$(id_in "$known")" ]; then known=$(listed --tag "point=$POINT"); fi
@@ -186,6 +191,7 @@ export function parsePoint(printed: string): BackupOutputs {
 export const backup: ResourceType<BackupInputs, BackupOutputs> = {
   token: "spillway:operations:Backup",
   computed: ["snapshotId", "time", "files", "bytes"],
+  words: ["allowDataLoss", "ownPassword"],
   unfinishedId: ({ name }) => name,
 
   diff: (old, inputs) => {
@@ -227,9 +233,11 @@ export const backup: ResourceType<BackupInputs, BackupOutputs> = {
   update: (context, { inputs: before, outputs: { snapshotId } }, inputs) =>
     backUp(context, inputs, { snapshotId, stays: !renews(before, inputs) }),
 
-  async delete(context, { inputs }) {
+  async delete(context, { inputs, outputs }) {
     const { name, allowDataLoss, ownPassword } = inputs;
-    if (!allowDataLoss && !ownPassword) {
+    // One that never came to an end has made no point, and may name a target that is none.
+    const unfinished = "unfinished" in outputs;
+    if (!allowDataLoss && !ownPassword && !unfinished) {
       refuse(`Backup "${name}"`, [
         {
           path: "password",
@@ -250,7 +258,11 @@ export const backup: ResourceType<BackupInputs, BackupOutputs> = {
     await orGiveUp(context, () =>
       onHost(inputs.connection, context, async (session) => {
         await session.run(end, context);
-        if (allowDataLoss) await session.step(scriptOf(remove, inputs, false), context);
+        if (!allowDataLoss) return;
+        await session.step(scriptOf(remove, inputs, false), context).catch((error: unknown) => {
+          if (!unfinished) throw error;
+          context.warn(`nothing was removed from a target that was never reached: ${messageOf(error)}`);
+        });
       }),
     );
   },

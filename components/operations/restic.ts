@@ -85,7 +85,8 @@ ids_in() { printf %s "$1" | tr '{' '\\n' | sed -n 's/.*"id":"\\([0-9a-f]\\{64\\}
 /** Shell text that makes the repository where there is none. */
 export const MAKE_REPOSITORY = `
 make_repository() {
-  if [ "$KIND" = s3 ]; then restic $options init >/dev/null; return; fi
+  # Another host may have made it meanwhile.
+  if [ "$KIND" = s3 ]; then restic $options init >/dev/null || reach; return; fi
   # What an init left that was cut: its keys would lock the next one out.
   if [ -e "$repository/.spillway-init" ]; then discard_repository; fi
   if [ ! -d "$repository" ]; then mkdir -p "$repository"; : >"$repository/.spillway-made"; fi

@@ -65,6 +65,9 @@ if [ ! -e "$note" ]; then
   mkdir -p "$notes"
   printf '%s\\n%s\\n' "$HOLDER" "$made" >"$note.new"
   mv "$note.new" "$note"
+elif [ "$(sed -n 1p "$note")" != "$HOLDER" ]; then
+  { printf '%s\\n' "$HOLDER"; sed 1d "$note"; } >"$note.new"
+  mv "$note.new" "$note"
 fi
 if [ ! -d "$DIRECTORY" ]; then mkdir "$DIRECTORY"; fi
 chmod "$MODE" "$DIRECTORY"
@@ -95,11 +98,11 @@ async function look(session: Session, inputs: DirectoryInputs, context: Context)
 
 const placeOf = ({ path, connection }: DirectoryInputs): string => `${path} on host ${connection.host}`;
 
-/** Why a directory cannot become ours. */
-function takeProblems(inputs: DirectoryInputs, found: Found): Problem[] {
+/** Why a directory cannot become ours. @param former what we were called, as before a stack's new name */
+function takeProblems(inputs: DirectoryInputs, found: Found, former = inputs.holder): Problem[] {
   const { path, holder } = inputs;
   const say = (what: string, remedy: string): Problem[] => [{ path, found: what, remedy }];
-  if (found.holder !== "" && found.holder !== holder)
+  if (!["", holder, former].includes(found.holder))
     return say(`${placeOf(inputs)} belongs to ${found.holder}`, "choose another directory");
   if (found.away)
     return say(
@@ -116,16 +119,16 @@ function takeProblems(inputs: DirectoryInputs, found: Found): Problem[] {
   return [];
 }
 
-async function foresee(context: Context, inputs: DirectoryInputs): Promise<void> {
+async function foresee(context: Context, inputs: DirectoryInputs, former?: string): Promise<void> {
   const found = await onHost(inputs.connection, context, (session) => look(session, inputs, context), {
     change: false,
   });
-  refuse(inputs.of, takeProblems(inputs, found));
+  refuse(inputs.of, takeProblems(inputs, found, former));
 }
 
-async function make(context: Context, inputs: DirectoryInputs): Promise<void> {
+async function make(context: Context, inputs: DirectoryInputs, former?: string): Promise<void> {
   await onHost(inputs.connection, context, async (session) => {
-    refuse(inputs.of, takeProblems(inputs, await look(session, inputs, context)));
+    refuse(inputs.of, takeProblems(inputs, await look(session, inputs, context), former));
     const values = { ...valuesOf(inputs), HOLDER: inputs.holder, MODE: inputs.mode };
     const script = { name: `make ${inputs.path}`, text: MAKE, values, timeoutSeconds: 60 };
     await session.run(script, context);
@@ -136,12 +139,13 @@ async function make(context: Context, inputs: DirectoryInputs): Promise<void> {
 export const directory: ResourceType<DirectoryInputs, Record<never, never>> = {
   token: "spillway:store:Directory",
   computed: [],
+  words: ["allowDataLoss"],
   unfinishedId: ({ path }) => path,
   diff: (old, inputs) =>
-    differenceOf(old.inputs, inputs, { ignore: ["connection", "of"], replaceOn: ["path", "holder"] }),
+    differenceOf(old.inputs, inputs, { ignore: ["connection", "of"], replaceOn: ["path"] }),
 
-  preview: foresee,
-  previewUpdate: (context, _old, inputs) => foresee(context, inputs),
+  preview: (context, inputs) => foresee(context, inputs),
+  previewUpdate: (context, old, inputs) => foresee(context, inputs, old.inputs.holder),
 
   async create(context, inputs) {
     await make(context, inputs);
@@ -162,8 +166,8 @@ export const directory: ResourceType<DirectoryInputs, Record<never, never>> = {
     return { inputs: { ...inputs, mode: same ? inputs.mode : found.mode.padStart(4, "0") }, outputs: {} };
   },
 
-  async update(context, _old, inputs) {
-    await make(context, inputs);
+  async update(context, old, inputs) {
+    await make(context, inputs, old.inputs.holder);
     return {};
   },
 

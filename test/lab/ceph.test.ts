@@ -111,7 +111,7 @@ test("what one host writes another reads, within the quota and with a key for th
   expect(await onHost("s2", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(2 * 2 ** 30));
   const others = await control.exec(lab, "s1", [
     ...["timeout", "-k", "5", "60", "ceph", "--id", "shared-data", "--conf"],
-    ...["/etc/ceph/spillway/shared-data.conf", "auth", "ls"],
+    ...["/etc/spillway/ceph/shared-data.conf", "auth", "ls"],
   ]);
   expect(others.code).not.toBe(0);
   expect(others.stderr).toContain("EACCES");

@@ -114,6 +114,19 @@ test("a volume whose disk is not mounted is refused, neither made anew beneath n
   expect(await onHost("ls -A /srv/disk; umount /srv/disk", "w2")).toBe("lost+found");
 });
 
+test("a stack that is renamed finds its hosts and its data, which stay as they are", async () => {
+  await stack.rename("renamed");
+  for (const word of ["first", "second"]) {
+    const up = await stack.up();
+    expect(up.code, `${word}: ${up.text}`).toBe(0);
+    expect(up.text).not.toMatch(/\b(replaced|deleted|created)\b/);
+  }
+  expect(await onHost("cat /srv/volumes/data/file")).toBe("kept");
+  expect(await onHost("grep -l /renamed/ /var/lib/spillway/directories/* | wc -l")).toBe("1");
+  const preview = await stack.previewNothing();
+  expect(preview.code, preview.text).toBe(0);
+});
+
 test("destroy refuses with the reason and the word, and goes through once an up has recorded it", async () => {
   const refused = await stack.destroy();
   expect(refused.code, refused.text).not.toBe(0);

@@ -19,22 +19,29 @@ const devices: Record<string, object> = {};
 interface Said {
   /** Hosts with a monitor and an OSD. @default s1, s2, s3 */
   members?: string[];
+  /** Hosts with a monitor. @default the members */
+  monitors?: string[];
   /** Of the volume. @default 1 */
   capacityGiB?: number;
   /** Further resources. @default none */
   more?: string;
 }
 
-const program = ({ members = ["s1", "s2", "s3"], capacityGiB = 1, more = "" }: Said = {}) => `
+const program = ({
+  members = ["s1", "s2", "s3"],
+  monitors = members,
+  capacityGiB = 1,
+  more = "",
+}: Said = {}) => `
 import { Backup, CephStore, Site, VolumeMount } from "spillway/lab";
 
 const hosts = ["s1", "s2", "s3", "s4"];
 const disks = { ...Object.fromEntries(hosts.map((host) => [host, { sdb: 5 }])), s2: { sdb: 5, sdc: 5 } };
 // The gateway's package comes from the mirror.
 const site = new Site("${lab}", { hosts, packages: ${JSON.stringify(storePackages)}, nat: true, disks });
-const monitors = ${JSON.stringify(members)};
+const monitors = ${JSON.stringify(monitors)};
 const devices = ${JSON.stringify(devices)};
-const osds = Object.fromEntries(monitors.map((host) => [host, [devices[host] ?? "/dev/sdb"]]));
+const osds = Object.fromEntries(${JSON.stringify(members)}.map((host) => [host, [devices[host] ?? "/dev/sdb"]]));
 const store = new CephStore("shared", { site, monitors, osds, osdMemoryMiB: 896, allowDataLoss: true });
 const volume = store.volume("data", { capacityGiB: ${capacityGiB} });
 for (const host of ["s1", "s2"]) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
@@ -98,6 +105,21 @@ cmp /run/block /run/block-again`,
   const others = `timeout 60 rados ${client} -p shared-data ls`;
   expect((await control.exec(lab, "s2", ["sh", "-c", others])).code).not.toBe(0);
   await nothingToDo();
+  // What lies in a namespace, or waits in the trash, is data as well.
+  const spaces = `\nstore.blockPool("spaces", { allowDataLoss: false });\n`;
+  await up({ more: objects + spaces });
+  const rbd = (words: string) => inside(lab, "s2", `timeout 60 rbd ${words}`);
+  await rbd("namespace create shared.spaces/team && rbd create --size 8 shared.spaces/team/one");
+  const refusal = async () => {
+    say({ more: objects });
+    const { code, text } = await stack.up();
+    expect(code, text).not.toBe(0);
+    return text;
+  };
+  expect(await refusal()).toContain("the pool shared.spaces holds the device one");
+  await rbd("trash mv shared.spaces/team/one");
+  expect(await refusal()).toMatch(/the pool shared.spaces holds the device .* one/);
+  await rbd("trash purge shared.spaces/team");
   await up();
   expect(await ceph("osd pool ls | sort | xargs")).toBe("device_health_metrics shared-data shared-metadata");
 });
@@ -115,6 +137,21 @@ test("without a quorum nothing is changed, the way back is said, and the next ru
   await up({ capacityGiB: 2 });
   expect(await inside(lab, "s1", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(2 * 2 ** 30));
   await up();
+});
+
+test("a host that gives up its monitor keeps its OSD, and the other way round", async () => {
+  const running = (host: string) =>
+    inside(
+      lab,
+      host,
+      "systemctl list-units --plain --no-legend 'ceph-mon@*' 'ceph-osd@*' | cut -d @ -f 1 | xargs",
+    );
+  await up({ monitors: ["s1", "s2", "s4"] });
+  expect([await running("s3"), await running("s4")]).toEqual(["ceph-osd", "ceph-mon"]);
+  await healthy();
+  await up();
+  expect([await running("s3"), await running("s4")]).toEqual(["ceph-mon ceph-osd", ""]);
+  await healthy();
 });
 
 test("hosts of which two do not hear each other lose nothing, and are healthy again when they do", async () => {

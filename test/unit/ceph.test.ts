@@ -83,7 +83,7 @@ describe("a device", () => {
     [`block ${2 ** 30}`, "/dev/sdb has 1.0 GiB"],
     [`block ${size} mounted`, "/dev/sdb is mounted"],
     [`block ${size} swap`, "/dev/sdb is swap in use"],
-    [`block ${size} held`, "/dev/sdb is part of another device"],
+    [`block ${size} held`, "/dev/sdb is in use, or part of another device"],
   ])("that is %j is refused, whatever may be wiped", (said, found) => {
     expect(problems(said)).toEqual([found]);
     expect(problems(said, true)).toEqual([found]);
@@ -126,9 +126,10 @@ test("a word alone is no work, and with anything else it is", () => {
 });
 
 test("monitors come and go, but not all at once, and none moves", () => {
-  const found = (before: string, after: string) => {
+  const found = (before: string, after: string, living?: string[]) => {
     const addresses = (names: string) => Object.fromEntries(names.split(" ").map((each) => each.split("=")));
-    return monitorChanges(addresses(before), addresses(after)).map((problem) => problem.found);
+    const alive = living ?? Object.keys(addresses(before));
+    return monitorChanges(addresses(before), addresses(after), alive).map((problem) => problem.found);
   };
   expect(found("a=1", "a=1 b=2 c=3")).toEqual([]);
   expect(found("a=1 b=2 c=3", "c=3 d=4 e=5")).toEqual([]);
@@ -136,6 +137,13 @@ test("monitors come and go, but not all at once, and none moves", () => {
     "none of a, b, c stays, and the new ones have nobody to join",
   ]);
   expect(found("a=1 b=2 c=3", "a=1 b=4 c=3")).toEqual(["the address of b was 2 and shall be 4"]);
+  // What an earlier run could not finish lives nowhere, and binds nobody.
+  expect(found("a=1", "b=2", [])).toEqual([]);
+  expect(found("a=1", "a=2", [])).toEqual([]);
+  // d and e were named by an earlier run and never came; a lives on.
+  expect(found("a=1 d=4 e=5", "d=4 e=5 f=6", ["a"])).toEqual([
+    "none of a stays, and the new ones have nobody to join",
+  ]);
 });
 
 describe("what is rendered for Ceph", () => {

@@ -116,18 +116,18 @@ const rendered: Record<string, string> = {
     name: "client.shared-data",
     fileSystem: "shared",
     directory: "/volumes/_nogroup/data/1",
-    keyring: "/etc/ceph/spillway/shared-data.keyring",
+    keyring: "/etc/spillway/ceph/shared-data.keyring",
   }),
   "ceph-gateway.conf": cephGatewayConfig(ceph, {
     name: "client.shared.gateway.s1",
-    keyring: "/etc/ceph/spillway/shared-gateway.keyring",
+    keyring: "/etc/spillway/ceph/shared-gateway.keyring",
     address: "10.0.0.31",
     port: 7443,
-    certificate: "/etc/ceph/spillway/shared-gateway.pem",
+    certificate: "/etc/spillway/ceph/shared-gateway.pem",
   }),
   "ceph-gateway.service": cephGatewayUnit(
     "client.shared.gateway.s1",
-    "/etc/ceph/spillway/shared-gateway.conf",
+    "/etc/spillway/ceph/shared-gateway.conf",
   ),
   "ceph.keyring": cephKeyring([
     { name: "mon.", key: cephKey(new Uint8Array(16)), caps: CAPS.monitor },
