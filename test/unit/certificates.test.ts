@@ -1,9 +1,11 @@
 import { X509Certificate } from "node:crypto";
+import ssh2, { type ParsedKey } from "ssh2";
 import { expect, test } from "vitest";
 import type { Context } from "../../components/provider/resource.ts";
 import { authority } from "../../components/secrets/authority.provider.ts";
 import { type CertificateInputs, certificate } from "../../components/secrets/certificate.provider.ts";
 import { daysLeft } from "../../components/secrets/certificate.ts";
+import { keyPair } from "../../components/secrets/key-pair.provider.ts";
 
 const context = {} as Context;
 
@@ -47,4 +49,16 @@ test("it is due for renewal when fewer days are left than wanted, and not before
   const { existing, inputs } = await sample();
   expect(certificate.diff!(existing, inputs).paths).toEqual([]);
   expect(certificate.diff!(existing, { ...inputs, renewBeforeDays: 91 }).paths).toEqual(["renewBeforeDays"]);
+});
+
+test("every SSH key is one that can be read, and fits its public one", async () => {
+  // One in two hundred was not.
+  for (let i = 0; i < 1500; i++) {
+    const { outputs } = await keyPair.create(context, { format: "ssh", comment: "lab" });
+    const [own, shown] = [outputs.privateKey, outputs.publicKey].map(
+      (key) => ssh2.utils.parseKey(key) as ParsedKey,
+    );
+    expect(own).not.toBeInstanceOf(Error);
+    expect(own!.getPublicSSH().equals(shown!.getPublicSSH())).toBe(true);
+  }
 });
