@@ -149,7 +149,11 @@ export async function onCluster(
   const script = { ...question, text: `${CEPH}${text}`, timeoutSeconds };
   const ask = async () => {
     const live = await liveMonitor(inputs, context);
-    return onHost(live, context, (session) => session.run(script, context), { change });
+    const said = await onHost(live, context, (session) => session.run(script, context), { change });
+    // What went well went through a quorum.
+    const name = Object.keys(inputs.monitors).find((each) => inputs.monitors[each] === live);
+    if (name) answered.set(inputs.fsid, { name, at: Date.now() });
+    return said;
   };
   try {
     return await ask();

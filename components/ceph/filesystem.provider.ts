@@ -31,8 +31,10 @@ export interface FileSystemOutputs {
 }
 
 const CREATE = `${POOL}
-ceph auth import -i "$DAEMONS" >&2
+ceph auth import -i "$DAEMONS" >&2 &
+admitting=$!
 pools "$NAME-metadata" 8 "$NAME-data" 16
+wait "$admitting"
 # Of one that is there this changes nothing.
 ceph fs new "$NAME" "$NAME-metadata" "$NAME-data" >&2
 `;

@@ -13,12 +13,15 @@ pools() {
   # Running monitors read no file again.
   if [ "$REPLICAS" = 1 ]; then ceph config set global mon_allow_pool_size_one true >&2; fi
   names="${MANAGER_POOLS.join(" ")}"
+  making=
   while [ "$#" -gt 0 ]; do
     # Of one that is there this changes nothing.
-    ceph osd pool create "$1" "$2" "$2" replicated --size "$REPLICAS" --autoscale_mode on >&2
+    ceph osd pool create "$1" "$2" "$2" replicated --size "$REPLICAS" --autoscale_mode on >&2 &
+    making="$making $!"
     names="$names $1"
     shift 2
   done
+  for one in $making; do wait "$one"; done
   detail=$(ceph osd pool ls detail)
   for pool in $names; do
     case $(printf '%s\\n' "$detail" | grep -F " '$pool' ") in
