@@ -30,8 +30,10 @@ export interface Exec {
   deadlineSeconds?: number;
   /** Work of unknown length: the connection is given up when so many seconds long nothing more is done. */
   idle?: { seconds: number; done(): number };
-  /** Stops waiting; what runs on the host goes on. */
+  /** Stops waiting; what runs on the host may go on. */
   signal?: AbortSignal;
+  /** What is said then. @default that a step goes on */
+  whenStopped?: string;
 }
 
 /** One SSH connection to a host, shared by all that this process does there. */
@@ -180,7 +182,7 @@ export class Link {
           new HostError(
             this.host,
             step,
-            "no longer waited for; it goes on there, and the next run takes its result",
+            work.whenStopped ?? "no longer waited for; it goes on there, and the next run takes its result",
           ),
         );
       signal?.addEventListener("abort", stop, { once: true });

@@ -130,6 +130,7 @@ class HostSession implements Session {
             sendFile(localPath, channel, link, (bytes) => (sent += bytes)).catch(() => channel.end());
         },
         idle: { seconds: UPLOAD_IDLE_SECONDS, done: () => sent },
+        whenStopped: "interrupted; nothing of it stays there, and the next run sends it anew",
         signal: context.signal,
       });
     });

@@ -56,8 +56,14 @@ test("what was changed behind its back is found by refresh and put right", async
 });
 
 test("a volume that leaves the program goes when it is empty, and stays when it holds data", async () => {
-  await onHost("echo precious >/srv/other/file");
+  await onHost(
+    "echo precious >/srv/other/file; systemd-run -q --unit=holder sh -c 'cd /srv/other; exec sleep 600'; sleep 0.5",
+  );
   write(program());
+  const busy = await stack.up();
+  expect(busy.code, busy.text).not.toBe(0);
+  expect(busy.text).toContain("it is in use (`fuser -vm` shows by whom)");
+  expect(await onHost("systemctl stop holder; findmnt -no TARGET /srv/other")).toBe("/srv/other");
   const refused = await stack.up();
   expect(refused.code, refused.text).not.toBe(0);
   expect(refused.text).toContain(

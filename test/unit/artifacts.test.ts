@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { artifacts } from "../../components/artifacts/artifacts.provider.ts";
 import { parseChecksum } from "../../components/artifacts/download.ts";
 import { goEntryName, goModules, productsOf } from "../../components/artifacts/go.ts";
@@ -15,6 +15,8 @@ import {
 import { describeMirror } from "../../components/artifacts/mirror.ts";
 import { manifestDigestFor } from "../../components/artifacts/skopeo.ts";
 import type { NetworkMode, Policies } from "../../components/model/network.ts";
+import type { Context } from "../../components/provider/resource.ts";
+import { GIVE_UP } from "../../components/ssh/unreachable.ts";
 
 const minors = Object.keys(supportedVersions);
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -227,6 +229,27 @@ test("an image is replaced when its bytes or place change, and only retagged whe
   expect(diff({ source: { layout: "/elsewhere" } }).paths).toEqual([]);
   expect(diff({ tag: "2", password: "q" })).toMatchObject({ paths: ["tag", "password"], replace: [] });
   expect(diff({ digest: digest("b") })).toMatchObject({ replace: ["digest"], deleteBeforeReplace: false });
+});
+
+test("an image whose registry is gone is given up by the word alone, and the error names it", async () => {
+  const warned: string[] = [];
+  const context = { warn: (text: string) => void warned.push(text) } as unknown as Context;
+  const old = { id: "x", inputs: { ...pushed, registry: "127.0.0.1:1" }, outputs: { reference: "" } };
+  await expect(image.delete(context, old)).rejects.toThrow(GIVE_UP);
+  vi.stubEnv(...(GIVE_UP.split("=") as [string, string]));
+  try {
+    await image.delete(context, old);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+  expect(warned.join()).toContain("given up with its registry");
+}, 30_000);
+
+test("the password of a mirror's address is in no problem", () => {
+  const source = { kind: "mirror", files: "ftp://user:canary@mirror/files", images: "m:5000/p" } as const;
+  const problems = artifacts.check!({ kubernetes: "1.36", source }, new Set());
+  expect(problems.map(({ path }) => path)).toEqual(["source.files"]);
+  expect(JSON.stringify(problems)).not.toContain("canary");
 });
 
 test("hostile names of images are refused", () => {
