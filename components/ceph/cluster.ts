@@ -41,18 +41,24 @@ quorum_names() { tr -d ' "' | sed 's/.*quorum_names:\\[\\([^]]*\\).*/\\1/' | tr 
 `;
 
 /**
- * Shell text. `enable_targets TARGET...` starts Ceph's targets at boot and notes those that nobody had enabled
- * before; `release_targets` sets these back when none of our daemons is left on the host.
+ * Shell text. `start_daemons TARGETS UNITS` starts units now and at boot, and Ceph's targets that they need then; it
+ * notes those that nobody had enabled before. `release_targets` sets these back when none of our daemons is left on
+ * the host.
  */
-export const TARGETS = `
+export const DAEMONS = `
 enabled=/var/lib/spillway/ceph-targets
-enable_targets() {
-  for target in ceph.target "$@"; do
-    if ! systemctl -q is-enabled "$target" 2>/dev/null; then
-      echo "$target" >>"$enabled"
-      systemctl enable "$target" >&2
-    fi
+start_daemons() {
+  fresh=; stopped=
+  for target in ceph.target $1; do
+    systemctl -q is-enabled "$target" 2>/dev/null || fresh="$fresh $target"
   done
+  if [ -n "$fresh" ]; then printf '%s\\n' $fresh >>"$enabled"; fi
+  systemctl -q enable $fresh $2 >&2
+  for unit in $2; do systemctl -q is-active "$unit" || stopped="$stopped $unit"; done
+  if [ -z "$stopped" ]; then return 0; fi
+  # Ceph's units give up for half an hour after a few tries.
+  systemctl reset-failed $stopped 2>/dev/null || :
+  systemctl start $stopped
 }
 release_targets() {
   if [ ! -e "$enabled" ] || [ -e /var/lib/spillway/ceph-monitor ]; then return 0; fi

@@ -3,8 +3,9 @@ import type { Connection } from "../model/connection.ts";
 import { describe, messageOf, type Problem, refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { ConnectionError, HostError, onHost, type Session } from "../ssh/session.ts";
+import { HostError, onHost } from "../ssh/session.ts";
 import { deviceProblems, LOOK_AT_DEVICE } from "./device.ts";
+import { lifeOn } from "./life.ts";
 
 export interface DevicesInputs {
   /** Name of the store, for messages. */
@@ -74,26 +75,6 @@ function twiceProblems(host: string, devices: { device: string }[], real: string
   });
 }
 
-const ASK_FOR_LIFE = `
-if [ -e /var/lib/spillway/ceph-monitor.lives ]; then echo lives; fi
-`;
-
-/** Hosts that have a living cluster's monitor, and those of which nobody knows: the last run's list may tell of some that never came. */
-async function livingAmong(context: Context, connections: readonly Connection[]): Promise<string[]> {
-  const script = { name: "ask for the store's life", text: ASK_FOR_LIFE, timeoutSeconds: 60 };
-  const look = (session: Session) => session.run(script, context);
-  const answers = await Promise.all(
-    connections.map(async (connection) => {
-      const answer = await onHost(connection, context, look, { change: false }).catch((error: unknown) => {
-        if (error instanceof ConnectionError) return "silent";
-        throw error;
-      });
-      return answer.trim() === "" ? [] : [connection.host];
-    }),
-  );
-  return answers.flat();
-}
-
 /**
  * What would leave a living cluster behind instead of changing it. Pure.
  *
@@ -126,7 +107,10 @@ export function monitorChanges(
 async function lookAtChange(context: Context, old: DevicesInputs, inputs: DevicesInputs): Promise<void> {
   if (!isDeepStrictEqual(old.monitors, inputs.monitors)) {
     const all = Object.values({ ...old.connections, ...inputs.connections });
-    const changes = monitorChanges(old.monitors, inputs.monitors, await livingAmong(context, all));
+    const { living, silent } = await lifeOn(all, context, { change: false });
+    // The last run's list may tell of some that never came.
+    const mayLive = [...living, ...silent.map(({ host }) => host)];
+    const changes = monitorChanges(old.monitors, inputs.monitors, mayLive);
     refuse(`CephStore "${inputs.store}"`, changes);
   }
   await lookAtAll(context, inputs, old);

@@ -6,6 +6,7 @@ import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { ConnectionError, onHost } from "../ssh/session.ts";
 import { type ClusterInputs, onCluster, orForget, parsed } from "./cluster.ts";
+import { LIVES, LIVES_NO_MORE } from "./life.ts";
 import { copies, POOL } from "./pool.ts";
 
 export interface FileSystemInputs extends ClusterInputs {
@@ -86,18 +87,18 @@ ready() {
 turns=0
 until ready; do
   turns=$((turns + 1))
-  if [ "$turns" -gt 45 ] && [ "$YOUNG" = no ] && daemons && known_members && known_osds; then
+  if [ "$turns" -gt 60 ] && [ "$YOUNG" = no ] && daemons && known_members && known_osds; then
     echo "some of the store is down: $(ceph health | head -c 500)" >&2
     break
   fi
-  if [ "$turns" -gt 300 ]; then
+  if [ "$turns" -gt 400 ]; then
     echo "not healthy after minutes: $(ceph health | head -c 500)" >&2
     if osds; then break; fi
     echo "some of its OSDs are not up; see \\\`journalctl -u 'ceph-osd@*'\\\` on their hosts, then run again" >&2
     exit 1
   fi
   health >&2
-  sleep 1
+  sleep 0.5
 done
 wait "$setting"
 printf '%s\\n' "$status"
@@ -134,14 +135,6 @@ remove_pool "$NAME-data"
 remove_pool "$NAME-metadata"
 `;
 
-/*
- * Tells the monitors' hosts whether they have a store to answer for: one that leaves a living store gives up
- * its vote, one of a store that goes as a whole asks nobody.
- */
-const LIVES = `
-if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then : >/var/lib/spillway/ceph-monitor.lives; fi
-`;
-
 /** Daemons of a monitor's host that came before the cluster knew them have given up by now. */
 const WAKE = `
 for kind in mgr mds; do
@@ -151,10 +144,6 @@ for kind in mgr mds; do
   }
 done
 `;
-const LIVES_NO_MORE = `
-if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ]; then rm -f /var/lib/spillway/ceph-monitor.lives; fi
-`;
-
 /** On all monitors' hosts that answer. */
 async function onMonitors(
   context: Context,

@@ -2,9 +2,10 @@ import type { Connection } from "../model/connection.ts";
 import { refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
-import { ConnectionError, onHost } from "../ssh/session.ts";
+import { type ConnectionError, onHost } from "../ssh/session.ts";
 import { givesUp, orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster, orForget, TARGETS } from "./cluster.ts";
+import { type ClusterInputs, DAEMONS, onCluster, orForget } from "./cluster.ts";
+import { lifeOn } from "./life.ts";
 
 export interface MonitorInputs extends ClusterInputs {
   connection: Connection;
@@ -21,7 +22,7 @@ export interface MonitorInputs extends ClusterInputs {
   metadataKeyring: string;
 }
 
-const CREATE = `${TARGETS}
+const CREATE = `${DAEMONS}
 claim=/var/lib/spillway/ceph-monitor
 dir=/var/lib/ceph/mon/ceph-$NAME
 if [ -e "$claim" ]; then
@@ -42,10 +43,11 @@ if [ ! -e "$dir/spillway" ]; then
   map=$(mktemp)
   if [ -s "$LIVING" ]; then base64 -d <"$LIVING" >"$map"
   else
-    monmaptool --create --clobber --fsid "$FSID" "$map" >/dev/null
+    set --
     while read -r name address; do
-      monmaptool --addv "$name" "[v2:$address:3300,v1:$address:6789]" "$map" >/dev/null
+      set -- "$@" --addv "$name" "[v2:$address:3300,v1:$address:6789]"
     done <"$MONITORS"
+    monmaptool --create --clobber --fsid "$FSID" "$@" "$map" >/dev/null
   fi
   ceph-mon --mkfs -i "$NAME" --fsid "$FSID" --monmap "$map" --keyring "$KEYRING" >&2
   chown -R ceph:ceph "$dir"
@@ -58,15 +60,7 @@ put() {
 }
 put "/var/lib/ceph/mgr/ceph-$NAME" "$MANAGER"
 put "/var/lib/ceph/mds/ceph-$NAME" "$METADATA"
-for unit in "ceph-mon@$NAME" "ceph-mgr@$NAME" "ceph-mds@$NAME"; do
-  enable_targets "\${unit%%@*}.target"
-  systemctl enable "$unit" >&2
-  if ! systemctl -q is-active "$unit"; then
-    # Ceph's units give up for half an hour after a few tries.
-    systemctl reset-failed "$unit" 2>/dev/null || :
-    systemctl start "$unit"
-  fi
-done
+start_daemons "ceph-mon.target ceph-mgr.target ceph-mds.target" "ceph-mon@$NAME ceph-mgr@$NAME ceph-mds@$NAME"
 `;
 
 const LOOK = `
@@ -77,7 +71,7 @@ if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ] && [ -e "/v
 fi
 `;
 
-const REMOVE = `${TARGETS}
+const REMOVE = `${DAEMONS}
 claim=/var/lib/spillway/ceph-monitor
 if [ "$(cat "$claim" 2>/dev/null)" != "$FSID" ]; then exit 0; fi
 for kind in mds mgr mon; do
@@ -87,12 +81,6 @@ done
 rm -f "$claim" "$claim.lives"
 release_targets
 rmdir /var/lib/spillway 2>/dev/null || :
-`;
-
-const ASK_FOR_LIFE = `
-if [ "$(cat /var/lib/spillway/ceph-monitor 2>/dev/null)" = "$FSID" ] && [ -e /var/lib/spillway/ceph-monitor.lives ]; then
-  echo lives
-fi
 `;
 
 /**
@@ -186,24 +174,8 @@ async function isAlive(
   context: Context,
   { monitors, fsid }: MonitorInputs,
 ): Promise<{ alive: boolean; silent?: ConnectionError }> {
-  const script = {
-    name: "ask for the store's life",
-    text: ASK_FOR_LIFE,
-    values: { FSID: fsid },
-    timeoutSeconds: 60,
-  };
-  const answers = await Promise.all(
-    Object.values(monitors).map(async (connection) => {
-      try {
-        return await onHost(connection, context, (session) => session.run(script, context));
-      } catch (error) {
-        if (error instanceof ConnectionError) return error;
-        throw error;
-      }
-    }),
-  );
-  const alive = answers.some((answer) => typeof answer === "string" && answer.trim() === "lives");
-  return { alive, silent: answers.find((answer) => answer instanceof ConnectionError) };
+  const { living, silent } = await lifeOn(Object.values(monitors), context, { fsid, change: true });
+  return { alive: living.length > 0, silent: silent[0]?.error };
 }
 
 /** A host that does not answer may be one that a living store does without already. */

@@ -6,7 +6,7 @@ import type { Context, ResourceType } from "../provider/resource.ts";
 import { osdDropIn } from "../render/ceph.ts";
 import { onHost } from "../ssh/session.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
-import { type ClusterInputs, onCluster, orForget, TARGETS } from "./cluster.ts";
+import { type ClusterInputs, DAEMONS, onCluster, orForget } from "./cluster.ts";
 import { LOOK_AT_DEVICE } from "./device.ts";
 import { MANAGER_POOLS } from "./pool.ts";
 
@@ -62,7 +62,7 @@ const ENROL = `
 ceph osd new "$UUID" -i "$SECRET"
 `;
 
-const MAKE = `${TARGETS}
+const MAKE = `${DAEMONS}
 dir=/var/lib/ceph/osd/ceph-$OSD
 if [ ! -e "$dir/ready" ]; then
   rm -rf "$dir"
@@ -71,19 +71,17 @@ if [ ! -e "$dir/ready" ]; then
   chown -h ceph:ceph "$dir/block"
   chown ceph:ceph "$DEVICE"
   install -m 0600 -o ceph -g ceph "$KEYRING" "$dir/keyring"
-  ceph-osd --mkfs -i "$OSD" --osd-uuid "$UUID" --osd-objectstore bluestore --setuser ceph --setgroup ceph >&2
+  # It says much that sounds like errors, also when all is well.
+  if ! said=$(ceph-osd --mkfs -i "$OSD" --osd-uuid "$UUID" --osd-objectstore bluestore --setuser ceph --setgroup ceph 2>&1); then
+    printf '%s\\n' "$said" >&2
+    exit 1
+  fi
 fi
 unit=ceph-osd@$OSD
 mkdir -p "/etc/systemd/system/$unit.service.d"
 cp "$DROP_IN" "/etc/systemd/system/$unit.service.d/50-spillway.conf"
 systemctl daemon-reload
-enable_targets ceph-osd.target
-systemctl enable "$unit" >&2
-if ! systemctl -q is-active "$unit"; then
-  # Ceph's units give up for half an hour after a few tries.
-  systemctl reset-failed "$unit" 2>/dev/null || :
-  systemctl start "$unit"
-fi
+start_daemons ceph-osd.target "$unit"
 `;
 
 /** The number of the OSD with a UUID, whether it is up and whether it is in; nothing when the cluster has none. */
@@ -153,7 +151,7 @@ ceph osd crush rm "$HOST" >/dev/null 2>&1 || :
 `;
 
 /** The device is blank again afterwards, as it came. */
-const REMOVE = `${LOOK_AT_DEVICE}${TARGETS}
+const REMOVE = `${LOOK_AT_DEVICE}${DAEMONS}
 for dir in /var/lib/ceph/osd/ceph-*; do
   if [ ! -e "$dir/fsid" ] || [ "$(cat "$dir/fsid")" != "$UUID" ]; then continue; fi
   unit=ceph-osd@\${dir##*-}

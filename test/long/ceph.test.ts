@@ -23,6 +23,8 @@ interface Said {
   monitors?: string[];
   /** Of the volume. @default 1 */
   capacityGiB?: number;
+  /** Of an OSD. @default 896 */
+  memoryMiB?: number;
   /** Further resources. @default none */
   more?: string;
 }
@@ -31,6 +33,7 @@ const program = ({
   members = ["s1", "s2", "s3"],
   monitors = members,
   capacityGiB = 1,
+  memoryMiB = 896,
   more = "",
 }: Said = {}) => `
 import { Backup, CephStore, Site, VolumeMount } from "spillway/lab";
@@ -42,7 +45,7 @@ const site = new Site("${lab}", { hosts, packages: ${JSON.stringify(storePackage
 const monitors = ${JSON.stringify(monitors)};
 const devices = ${JSON.stringify(devices)};
 const osds = Object.fromEntries(${JSON.stringify(members)}.map((host) => [host, [devices[host] ?? "/dev/sdb"]]));
-const store = new CephStore("shared", { site, monitors, osds, osdMemoryMiB: 896, allowDataLoss: true });
+const store = new CephStore("shared", { site, monitors, osds, osdMemoryMiB: ${memoryMiB}, allowDataLoss: true });
 const volume = store.volume("data", { capacityGiB: ${capacityGiB} });
 for (const host of ["s1", "s2"]) new VolumeMount(\`data-\${host}\`, { volume, host, path: "/srv/data" });
 export const health = store.health;
@@ -137,6 +140,19 @@ test("without a quorum nothing is changed, the way back is said, and the next ru
   await up({ capacityGiB: 2 });
   expect(await inside(lab, "s1", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(2 * 2 ** 30));
   await up();
+});
+
+test("a store and its volume change while a host is down, which follows when it is back", async () => {
+  await control.powerCut(lab, "s3");
+  const { text } = await up({ capacityGiB: 2, memoryMiB: 1024 });
+  expect(text).toContain("some of the store is down");
+  expect(await inside(lab, "s1", "df -B1 --output=size /srv/data | tail -n 1")).toBe(String(2 * 2 ** 30));
+  await control.boot(lab, "s3");
+  await healthy();
+  const number = await inside(lab, "s3", "cat /var/lib/ceph/osd/ceph-*/whoami");
+  expect(await ceph(`config show osd.${number} osd_memory_target`)).toBe(String(2 ** 30));
+  await up();
+  await nothingToDo();
 });
 
 test("a host that gives up its monitor keeps its OSD, and the other way round", async () => {
