@@ -88,7 +88,6 @@ turns=0
 until ready; do
   turns=$((turns + 1))
   if [ "$turns" -gt 60 ] && [ "$YOUNG" = no ] && daemons && known_members && known_osds; then
-    echo "some of the store is down: $(ceph health | head -c 500)" >&2
     break
   fi
   if [ "$turns" -gt 400 ]; then
@@ -97,7 +96,6 @@ until ready; do
     echo "some of its OSDs are not up; see \\\`journalctl -u 'ceph-osd@*'\\\` on their hosts, then run again" >&2
     exit 1
   fi
-  health >&2
   sleep 0.5
 done
 wait "$setting"
@@ -227,7 +225,10 @@ async function make(context: Context, inputs: FileSystemInputs, young: boolean):
     timeoutSeconds: 1200,
   });
   await onMonitors(context, inputs, LIVES);
-  return outputsPrinted(name, printed);
+  const outputs = outputsPrinted(name, printed);
+  if (outputs.health !== "HEALTH_OK")
+    context.warn(`not all of CephStore "${inputs.store}" is well: ${outputs.health}`);
+  return outputs;
 }
 
 /** A store's file system, its two pools, and what the cluster tells of itself. */
