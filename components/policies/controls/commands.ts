@@ -14,8 +14,7 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { holdsCredential, isElsewhere, isSecretVariable } from "./clouds/credentials.ts";
-import { CREDENTIAL, isCredential } from "./secrets.ts";
+import { CREDENTIAL, holdsCredential, isCredential, isElsewhere, isSecretVariable } from "./credentials.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;
 const REMOTE = /^command:remote:/;

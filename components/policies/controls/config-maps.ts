@@ -1,7 +1,7 @@
 import type { Addition } from "../control.ts";
 import { join, objectsOf } from "../pods.ts";
 import { isObject } from "../value.ts";
-import { isSecretVariable } from "./clouds/credentials.ts";
+import { isSecretVariable } from "./credentials.ts";
 
 /** What is in a ConfigMap is for all who read the namespace; its entries are values, or files with values. */
 export const secretInConfigMap: Addition = {

@@ -15,9 +15,8 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { isSecretVariable } from "./clouds/credentials.ts";
+import { CREDENTIAL, isCredential, isSecretVariable } from "./credentials.ts";
 import { RUNTIME_CAPABILITIES } from "./privileges.ts";
-import { CREDENTIAL, isCredential } from "./secrets.ts";
 import { reachesRuntime } from "./workloads.ts";
 
 const CONTAINER = "docker:index/container:Container";

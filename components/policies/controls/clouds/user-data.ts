@@ -1,8 +1,8 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import { isObject, textOf } from "../../value.ts";
+import { holdsCredential, isSecretVariable } from "../credentials.ts";
 import { cloudControl, forTypes, items, nodesOfEks, type Place, part, whole } from "./cloud.ts";
-import { holdsCredential, isSecretVariable } from "./credentials.ts";
 import {
   AZURE_MACHINE,
   AZURE_MACHINES_CLASSIC,

@@ -1,5 +1,54 @@
+/** What credentials look like, by their names and by themselves. */
 import { gunzipSync } from "node:zlib";
-import { CREDENTIAL, isCredential } from "../secrets.ts";
+
+/** Names of variables that hold credentials; `_FILE` and its like name a place. */
+const CREDENTIAL_NAME =
+  /(?:password|passwd|passphrase)s?$|[._-]pwd$|(?:^|[._-])(?:pass|(?:secret|token|credential|(?:access|account|api|auth|batch|encryption|master|private|secret|signing|storage)[._-]?key)s?|key[._-]content)$/i;
+
+/** Values that are credentials, whatever their name. */
+export const CREDENTIAL =
+  /-{3,}BEGIN [A-Z ]*PRIVATE KEY-{3,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{22,}\b|\bglpat-[\w-]{20,}\b|\bxox[abprs]-[\w-]{10,}\b|\bAIza[\w-]{35}\b|\bsk_live_[0-9a-zA-Z]{20,}\b|\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]{10,}|\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@$]*:[^\s:/@$]{3,}@/;
+
+/** Camel case counts as words. */
+export const namesCredential = (name: string): boolean =>
+  CREDENTIAL_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"));
+
+/** What a variable says about a credential, such as that none is needed. */
+const SWITCH = /^(?:|true|false|yes|no|on|off)$/i;
+
+/** Whether a variable's name says that its value is a credential, and it may be one: a number of tokens is not. */
+export const isCredential = (name: string, value: string): boolean =>
+  namesCredential(name) && !SWITCH.test(value) && !(/tokens$/i.test(name) && /^\d+$/.test(value));
+
+/** What a name ends in that says where a secret is, or what it is like. */
+const ABOUT_SECRETS = new Set(
+  `
+  ADDR ADDRESS AGE ALGORITHM ANNOTATION ARN BACKEND CLASS COUNT DAYS DIR DRIVER ENABLED ENDPOINT
+  ENGINE EXPIRATION EXPIRY FIELD FILE FORMAT HOST ID INTERVAL KIND LABEL LENGTH LOCATION MANAGER
+  MODE MOUNT NAME NAMESPACE PATH POLICY PORT PREFIX PROJECT PROVIDER REF REFERENCE REGION REQUIRED
+  ROLE ROTATION SECONDS SERVER SERVICE SIZE SOURCE STORE SUFFIX TIMEOUT TTL TYPE URI URL USER
+  USERNAME VERSION
+`
+    .trim()
+    .split(/\s+/),
+);
+
+/** `APP_SECRET_VALUE` and its like. */
+function namesSecret(name: string): boolean {
+  const words = name.split("_");
+  const last = words.pop()!;
+  const isConstant = /^[A-Z0-9_]+$/.test(name);
+  return (
+    isConstant &&
+    words.some((word) => /^SECRETS?$/.test(word)) &&
+    !ABOUT_SECRETS.has(last) &&
+    !ABOUT_SECRETS.has(last.replace(/S$/, ""))
+  );
+}
+
+/** As `isCredential`, with what `APP_SECRET_VALUE` says. */
+export const isNamedCredential = (name: string, value: string): boolean =>
+  isCredential(name, value) || (namesSecret(name) && isCredential("secret", value));
 
 /** Tokens that let a machine join a cluster, hashes of passwords, and what is written into requests. */
 const TOKENS =
@@ -63,5 +112,5 @@ function unpacked(bytes: Buffer): string | undefined {
 
 /** Whether a variable is a credential by its name, or holds one. */
 export function isSecretVariable(name: string, text: string): boolean {
-  return text !== "" && ((isCredential(name, text) && !isElsewhere(text)) || holdsCredential(text));
+  return text !== "" && ((isNamedCredential(name, text) && !isElsewhere(text)) || holdsCredential(text));
 }
