@@ -1,0 +1,31 @@
+/** A word that stands for itself: neither a variable, nor what a command says. */
+const LITERAL = String.raw`["']?(?![\s$"'\`<-])[^\s"'$\`;|&]+`;
+
+/** A command that takes a literal after an option, or after what the pattern says. */
+const takes = (command: string, option: string): RegExp =>
+  new RegExp(`\\b(?:${command})\\s(?:[^\\n;|&]{0,500}\\s)?(?:${option})${LITERAL}`);
+
+/** Credentials as commands take them, by options that have no name which would say so. */
+const HANDED: readonly RegExp[] = [
+  takes("curl", `(?:-[a-zA-Z]*[uU]|--user|--proxy-user)[\\s=]*["']?[\\w.@%+-]+:`),
+  takes("sshpass", "-p\\s*"),
+  takes("mysql\\w*|mariadb[\\w-]*", "-p(?!\\s)"),
+  takes("login", "-p[\\s=]+"),
+  takes("(?:docker|podman|nerdctl|buildah|skopeo|helm|oras|crane)\\s(?:registry\\s)?login", "-p"),
+  takes("redis-cli", "-a\\s+"),
+  takes("ldap\\w+", "-w\\s+"),
+  takes("sqlcmd", "-P\\s*"),
+  takes("smbclient", "-U\\s*\\S{1,100}%"),
+  takes("ssh-keygen", "-N\\s*"),
+  takes("aws\\s+configure\\s+set", "[\\w.-]*(?:secret|token)[\\w.-]*\\s+"),
+  takes("htpasswd", "-(?=\\w*b)(?!\\w*n)\\w+\\s+\\S+\\s+\\S+\\s+"),
+  takes("htpasswd", "-(?=\\w*b)(?=\\w*n)\\w+\\s+\\S+\\s+"),
+  new RegExp(`\\bopenssl\\s+passwd\\s(?![^\\n;|&]{0,200}-(?:std)?in\\b)(?:-\\w+\\s+)*${LITERAL}`),
+  new RegExp(`\\s-pass(?:in|out)?\\s+["']?pass:${LITERAL}`),
+  /\b(?:echo|printf)\s[^\n;|&$`]{1,500}\|\s*[^\n;|&]{0,200}(?:--password-stdin|\bpasswd\s+--stdin|\bchpasswd\b|\bsudo\s+-S\b)/,
+  /\bAuthorization["']?\s*[:=]\s*["']?(?:Basic|Bearer|Token)\s+(?![$<{])[\w.~+/=-]{8,}/i,
+];
+
+/** Whether a command hands over a credential that stands in it. */
+export const handsCredential = (text: string): boolean =>
+  HANDED.some((pattern) => pattern.test(text.replace(/\\\r?\n/g, " ")));
