@@ -1,3 +1,5 @@
+import { continued, held } from "./words.ts";
+
 /** A word that stands for itself: neither a variable, nor what a command says. */
 const LITERAL = String.raw`["']?(?![\s$"'\`<-])[^\s"'$\`;|&]+`;
 
@@ -7,7 +9,7 @@ const takes = (command: string, option: string): RegExp =>
 
 /** Credentials as commands take them, by options that have no name which would say so. */
 const HANDED: readonly RegExp[] = [
-  takes("curl", `(?:-[a-zA-Z]*[uU]|--user|--proxy-user)[\\s=]*["']?[\\w.@%+-]+:`),
+  takes("curl", `(?:-[a-zA-Z]{0,20}[uU]|--user|--proxy-user)[\\s=]{0,5}["']?[\\w.@%+-]{1,200}:`),
   takes("sshpass", "-p\\s*"),
   takes("mysql\\w*|mariadb[\\w-]*", "-p(?!\\s)"),
   takes("login", "-p[\\s=]+"),
@@ -17,15 +19,17 @@ const HANDED: readonly RegExp[] = [
   takes("sqlcmd", "-P\\s*"),
   takes("smbclient", "-U\\s*\\S{1,100}%"),
   takes("ssh-keygen", "-N\\s*"),
-  takes("aws\\s+configure\\s+set", "[\\w.-]*(?:secret|token)[\\w.-]*\\s+"),
+  takes("aws\\s+configure\\s+set", "[\\w.-]{0,100}(?:secret|token)[\\w.-]{0,100}\\s+"),
   takes("htpasswd", "-(?=\\w*b)(?!\\w*n)\\w+\\s+\\S+\\s+\\S+\\s+"),
   takes("htpasswd", "-(?=\\w*b)(?=\\w*n)\\w+\\s+\\S+\\s+"),
   new RegExp(`\\bopenssl\\s+passwd\\s(?![^\\n;|&]{0,200}-(?:std)?in\\b)(?:-\\w+\\s+)*${LITERAL}`),
   new RegExp(`\\s-pass(?:in|out)?\\s+["']?pass:${LITERAL}`),
-  /\b(?:echo|printf)\s[^\n;|&$`]{1,500}\|\s*[^\n;|&]{0,200}(?:--password-stdin|\bpasswd\s+--stdin|\bchpasswd\b|\bsudo\s+-S\b)/,
+  /\b(?:echo|printf)\s[^\n;|&$`]{1,500}\|\s{0,20}[^\n;|&]{0,200}(?:--password-stdin|\bpasswd\s+--stdin|\bchpasswd\b|\bsudo\s+-S\b)/,
   /\bAuthorization["']?\s*[:=]\s*["']?(?:Basic|Bearer|Token)\s+(?![$<{])[\w.~+/=-]{8,}/i,
 ];
 
 /** Whether a command hands over a credential that stands in it. */
-export const handsCredential = (text: string): boolean =>
-  HANDED.some((pattern) => pattern.test(text.replace(/\\\r?\n/g, " ")));
+export function handsCredential(text: string): boolean {
+  const whole = held(continued(text));
+  return HANDED.some((pattern) => pattern.test(whole));
+}

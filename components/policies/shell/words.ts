@@ -20,6 +20,17 @@ export const withoutComments = (text: string): string => text.replace(COMMENT, "
 /** Lines that go on after a backslash are one. */
 export const continued = (text: string): string => text.replace(/\\\r?\n/g, " ");
 
+/** A quoted word, with the option before it. */
+const QUOTED = /(?:(?<=\s)(--?\w[\w-]{0,40})[\s=]{0,3})?("[^"\n]*"|'[^'\n]*')/g;
+
+/** A text whose commands end where a sign says so: in quoted addresses and values of options the signs are not. */
+export const held = (text: string): string =>
+  text.replace(QUOTED, (whole: string, option: string | undefined, quoted: string) => {
+    const isValue = option ? !/(?:c|command|cmd|exec|run)$/.test(option) : !/\s/.test(quoted);
+    if (isValue) return whole.replace(/[;&|]/g, "_");
+    return whole.slice(0, 1 - quoted.length) + held(quoted.slice(1, -1)) + quoted[0];
+  });
+
 /** The words of each command of each pipeline; the given quotes hold signs together. */
 export function pipelinesOf(text: string, quotes: string): string[][][] {
   const pipelines: string[][] = [[""]];

@@ -254,6 +254,73 @@ test.each([
   "yum --setopt=sslverify=true install x",
 ])("no check is switched off: %s", (text) => expect(disablesVerification(text)).toBe(false));
 
+test.each([
+  "curl 'https://example.com/x?a=1&b=2' -k",
+  'wget "https://example.com/x?a=1&b=2" --no-check-certificate',
+  "curl -H 'A: b|c' -k https://example.com",
+  `curl -d '{"a": "b; c"}' -k https://example.com`,
+  `bash -c "curl 'https://example.com/x?a=1&b=2' -k"`,
+  "curl -k https://example.com # for now",
+  "curl https://example.com/#a -k",
+  "curl -H 'A: # b' -k https://example.com",
+  "serve --color #fff --insecure",
+  "apk add --allow-untrusted x.apk",
+  "NPM_CONFIG_STRICT_SSL=false npm ci",
+  "npm_config_strict_ssl=false npm ci",
+  'yarn config set "strict-ssl" false',
+  "npm config set strict-ssl false",
+  "echo strict-ssl=false >> ~/.npmrc",
+  "yarn config set enableStrictSsl false",
+  "PIP_TRUSTED_HOST=example.com pip install x",
+  "pip config set global.trusted-host example.com",
+  "Invoke-WebRequest -SkipCertificateCheck https://example.com",
+  "LDAPTLS_REQCERT=never ldapsearch -x",
+  "echo 'TLS_REQCERT allow' >> /etc/ldap/ldap.conf",
+  "ctr images pull --skip-verify example.com/x",
+  "conda config --set ssl_verify false",
+  "CONSUL_HTTP_SSL_VERIFY=false consul members",
+  "mvn -Dmaven.wagon.http.ssl.insecure=true package",
+  "aria2c --check-certificate=false https://example.com",
+  "gcloud config set auth/disable_ssl_validation True",
+  "CLOUDSDK_AUTH_DISABLE_SSL_VALIDATION=true gcloud info",
+  "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION=1 az login",
+  "ARGOCD_OPTS=--insecure argocd app list",
+  "sed -i 's/gpgcheck=1/gpgcheck=0/' /etc/yum.repos.d/x",
+  "sed -i 's/StrictHostKeyChecking yes/StrictHostKeyChecking no/' /etc/ssh/ssh_config",
+  "sed -i 's|a|b|' x; curl -k https://example.com",
+])("a check is switched off, by another way: %s", (text) => expect(disablesVerification(text)).toBe(true));
+
+test.each([
+  "curl 'https://example.com/x?a=1&b=2' -o k",
+  "curl 'https://example.com/x?a=1&b=2'; sort -k 2 list",
+  "ssh h 'curl https://example.com; sort -k 2 list'",
+  `bash -c "curl 'https://example.com/x?a=1&b=2'; sort -k 2 list"`,
+  "ssh h 'curl https://example.com'; ssh h 'sort -k 2 list'",
+  "curl https://example.com -o out # use -k never",
+  "# wget --no-check-certificate is not for us\nwget https://example.com",
+  "apk add --root /mnt x.apk",
+  "NPM_CONFIG_STRICT_SSL=true npm ci",
+  'yarn config set "strict-ssl" true',
+  "PIP_TRUSTED_HOST= pip install x",
+  "pip config unset global.trusted-host && pip install x",
+  "Invoke-WebRequest -SkipCertificateCheck:$false https://example.com",
+  "LDAPTLS_REQCERT=demand ldapsearch -x",
+  "ctr images pull --skip-verify=false example.com/x",
+  "git commit --no-verify",
+  "conda config --set ssl_verify true",
+  "CONSUL_HTTP_SSL_VERIFY=true consul members",
+  "mvn -Dmaven.wagon.http.ssl.insecure=false package",
+  "aria2c --check-certificate=true https://example.com",
+  "gcloud config set auth/disable_ssl_validation False",
+  "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION=0 az login",
+  "ARGOCD_OPTS=--insecure=false argocd app list",
+  "ARGOCD_OPTS=--grpc-web argocd app list",
+  "sed -i 's/gpgcheck=0/gpgcheck=1/' /etc/yum.repos.d/x",
+  "sed -i -e 's/a/b/' -e 's|gpgcheck=0|gpgcheck=1|g' /etc/yum.repos.d/x",
+  "sed -i '/x/s/gpgcheck=0/gpgcheck=1/' /etc/yum.repos.d/x",
+  "sed -i 's/StrictHostKeyChecking no/StrictHostKeyChecking yes/' /etc/ssh/ssh_config",
+])("no check is switched off, near by: %s", (text) => expect(disablesVerification(text)).toBe(false));
+
 const REMOTE = "command:remote:Command";
 const connection = { host: "h", hostKey: "ssh-ed25519 AAAA" };
 
@@ -297,6 +364,9 @@ test.each([
   [{ create: "useradd -p $(openssl passwd -6 hunter22) a" }, ["create"]],
   [{ create: "ssh-keygen -t ed25519 -N hunter22 -f k" }, ["create"]],
   [{ create: "sqlcmd -U sa -P hunter22" }, ["create"]],
+  [{ create: "curl 'https://example.com/?a=1&b=2' -u admin:hunter22" }, ["create"]],
+  [{ create: "mysql -e 'select 1; select 2' -u root -phunter22" }, ["create"]],
+  [{ create: "sshpass -v -P 'a|b' -p hunter22 ssh h" }, ["create"]],
   [{ create: "openssl rsa -passin pass:hunter22 -in a" }, ["create"]],
   [{ create: "kubectl create secret generic db --from-literal=password=hunter22" }, ["create"]],
   [{ create: "sed -i 's/^password: .*/password: hunter22/' x" }, ["create"]],
@@ -327,6 +397,8 @@ test.each([
   [{ create: 'htpasswd -bB /etc/htpasswd user "$PASSWORD"; htpasswd -B -i /etc/htpasswd user' }],
   [{ create: "vault login -method=userpass -path=people; aws configure set region eu-west-1" }],
   [{ create: "docker run -p 8080:80 nginx; mkdir -p /srv/docker/login -p" }],
+  [{ create: "bash -c 'redis-cli ping; ls -a folder'" }],
+  [{ create: `mysql -e 'select 1; select 2' -u root -p"$PASSWORD"` }],
 ])("no credential in a command: %o", (props) => {
   expect(found("secret-in-command", REMOTE, { connection, ...props })).toEqual([]);
 });
@@ -449,8 +521,23 @@ test.each<[unknown[], string[]]>([
 
 test("what commands are is judged in short time, however long they are", () => {
   const begin = performance.now();
-  for (const text of ["curl a | ", "wget ", "| sudo ", "a=b ", "curl -o a ", "'", "sh -c $(", "echo a "]) {
-    const long = text.repeat(2 ** 17 / text.length);
+  const parts = ["curl a | ", "wget ", "| sudo ", "a=b ", "curl -o a ", "'", "sh -c $(", "echo a "];
+  const more = [
+    "\n",
+    '"',
+    ")",
+    "u",
+    "/",
+    "#",
+    " s/",
+    "a.sh ",
+    "curl -o a/b\nsh c/b\n",
+    "cat <<A\n",
+    "sed s|",
+    "-d '",
+  ];
+  for (const text of [...parts, ...more]) {
+    const long = `curl -${text.repeat(2 ** 17 / text.length)}`;
     runsWhatItFetches(long);
     disablesVerification(long);
     found("secret-in-command", REMOTE, { create: long });
