@@ -45,15 +45,26 @@ const INSTANCE_NATIVE = "aws-native:ec2:Instance";
 const TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
 const TEMPLATE_NATIVE = "aws-native:ec2:LaunchTemplate";
 const CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration";
+const CONFIGURATION_NATIVE = "aws-native:autoscaling:LaunchConfiguration";
+const FLEET = "aws:ec2/spotFleetRequest:SpotFleetRequest";
 const AZURE_MACHINE = "azure-native:compute:VirtualMachine";
 const AZURE_SCALE_SET = "azure-native:compute:VirtualMachineScaleSet";
 const AZURE_MACHINES_CLASSIC =
   "azure:compute/linuxVirtualMachine:LinuxVirtualMachine azure:compute/windowsVirtualMachine:WindowsVirtualMachine";
 const AZURE_SCALE_SETS_CLASSIC =
   "azure:compute/linuxVirtualMachineScaleSet:LinuxVirtualMachineScaleSet azure:compute/windowsVirtualMachineScaleSet:WindowsVirtualMachineScaleSet";
+const AZURE_SCALE_SET_MIXED =
+  "azure:compute/orchestratedVirtualMachineScaleSet:OrchestratedVirtualMachineScaleSet";
 const GOOGLE_MACHINES =
-  "gcp:compute/instance:Instance gcp:compute/instanceTemplate:InstanceTemplate gcp:compute/regionInstanceTemplate:RegionInstanceTemplate";
+  "gcp:compute/instance:Instance gcp:compute/instanceFromTemplate:InstanceFromTemplate gcp:compute/instanceTemplate:InstanceTemplate gcp:compute/regionInstanceTemplate:RegionInstanceTemplate";
 const GAR = "gcp:artifactregistry/repository:Repository";
+const GOOGLE_RULES =
+  "gcp:compute/firewallPolicyRule:FirewallPolicyRule gcp:compute/networkFirewallPolicyRule:NetworkFirewallPolicyRule gcp:compute/regionNetworkFirewallPolicyRule:RegionNetworkFirewallPolicyRule";
+const ECR_POLICY = "aws:ecr/repositoryPolicy:RepositoryPolicy";
+const ECR_TEMPLATE =
+  "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate aws-native:ecr:RepositoryCreationTemplate";
+const ACR = "azure-native:containerregistry:Registry";
+const ACR_CLASSIC = "azure:containerservice/registry:Registry";
 const ECR = "aws:ecr/repository:Repository aws-native:ecr:Repository awsx:ecr:Repository";
 
 const OFFICE = "203.0.113.0/24";
@@ -63,6 +74,15 @@ const NO_SECRET = "#!/bin/bash\nexport DB_PASSWORD=$(fetch db)\nTOKEN_FILE=/run/
 
 const policy = (principal: unknown, more = {}) =>
   JSON.stringify({ Statement: [{ Effect: "Allow", Action: "ecr:*", Principal: principal, ...more }] });
+
+/** A policy for everyone, under a condition. */
+const under = (operator: string, key: string, value: unknown) => ({
+  policy: policy("*", { Condition: { [operator]: { [key]: value } } }),
+});
+
+const SSH_OF_GOOGLE = [{ ipProtocol: "tcp", ports: ["22"] }];
+const DATABASE = "Server=tcp:s;User ID=a;Password=hunter22;";
+const IN_VAULT = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/db)";
 
 const CASES: Record<string, readonly Case[]> = {
   "public-endpoint": [
@@ -139,7 +159,25 @@ const CASES: Record<string, readonly Case[]> = {
       { launchTemplateData: { networkInterfaces: [{ associatePublicIpAddress: true }] } },
       "launchTemplateData.networkInterfaces[0].associatePublicIpAddress",
     ),
-    of(CONFIGURATION, {}, { associatePublicIpAddress: true }, "associatePublicIpAddress"),
+    of(
+      `${CONFIGURATION} ${CONFIGURATION_NATIVE}`,
+      { associatePublicIpAddress: false },
+      { associatePublicIpAddress: true },
+      "associatePublicIpAddress",
+    ),
+    of(
+      FLEET,
+      { launchSpecifications: [{ ami: "a" }, { associatePublicIpAddress: false }] },
+      { launchSpecifications: [{ ami: "a" }, { associatePublicIpAddress: true }] },
+      "launchSpecifications[1].associatePublicIpAddress",
+    ),
+    of(
+      "aws:ec2/defaultSubnet:DefaultSubnet",
+      { mapPublicIpOnLaunch: false },
+      { mapPublicIpOnLaunch: true },
+      "mapPublicIpOnLaunch",
+    ),
+    of("aws:ec2/defaultSubnet:DefaultSubnet", { mapPublicIpOnLaunch: "false" }, {}, "mapPublicIpOnLaunch"),
     of(
       "aws:ec2/subnet:Subnet aws-native:ec2:Subnet",
       {},
@@ -201,7 +239,7 @@ const CASES: Record<string, readonly Case[]> = {
       "virtualMachineProfile.networkProfile.networkInterfaceConfigurations[0].ipConfigurations[0].publicIPAddressConfiguration",
     ),
     of(
-      AZURE_SCALE_SETS_CLASSIC,
+      `${AZURE_SCALE_SETS_CLASSIC} ${AZURE_SCALE_SET_MIXED}`,
       { networkInterfaces: [{ ipConfigurations: [{ publicIpAddresses: [] }] }] },
       { networkInterfaces: [{ ipConfigurations: [{ publicIpAddresses: [{}] }] }] },
       "networkInterfaces[0].ipConfigurations[0].publicIpAddresses",
@@ -286,6 +324,62 @@ const CASES: Record<string, readonly Case[]> = {
       { egress: true, ruleAction: "allow", protocol: "tcp", fromPort: 22, toPort: 22, cidrBlock: WORLD },
       { ruleAction: "allow", protocol: "6", fromPort: 22, toPort: 22, cidrBlock: WORLD },
       "cidrBlock",
+    ),
+    of(
+      "aws-native:ec2:NetworkAclEntry",
+      { ruleAction: "allow", protocol: 6, portRange: { from: 1024, to: 65535 }, cidrBlock: WORLD },
+      { ruleAction: "allow", protocol: 6, portRange: { from: 22, to: 22 }, cidrBlock: WORLD },
+      "cidrBlock",
+    ),
+    of(
+      "aws-native:ec2:NetworkAclEntry",
+      { egress: true, ruleAction: "allow", protocol: -1, cidrBlock: WORLD },
+      { ruleAction: "allow", protocol: -1, ipv6CidrBlock: "::/0" },
+      "ipv6CidrBlock",
+    ),
+    of(
+      "aws:lightsail/instancePublicPorts:InstancePublicPorts",
+      {
+        portInfos: [
+          { protocol: "tcp", fromPort: 443, toPort: 443 },
+          { protocol: "tcp", fromPort: 22, toPort: 22, cidrs: [OFFICE] },
+          { protocol: "tcp", fromPort: 22, toPort: 22, cidrListAliases: ["lightsail-connect"] },
+        ],
+      },
+      {
+        portInfos: [
+          { protocol: "tcp", fromPort: 22, toPort: 22, cidrs: [WORLD], ipv6Cidrs: ["::/0"] },
+          { protocol: "tcp", fromPort: 3389, toPort: 3389 },
+        ],
+      },
+      "portInfos[0].cidrs[0]",
+      "portInfos[0].ipv6Cidrs[0]",
+      "portInfos[1].cidrs",
+    ),
+    of(
+      "aws:ec2/managedPrefixList:ManagedPrefixList aws-native:ec2:PrefixList",
+      { entries: [{ cidr: OFFICE }, { cidr: "10.0.0.0/8" }] },
+      { entries: [{ cidr: OFFICE }, { cidr: WORLD }] },
+      "entries[1].cidr",
+    ),
+    of("aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry", { cidr: OFFICE }, { cidr: WORLD }, "cidr"),
+    of(
+      "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+      { ipProtocol: "tcp", fromPort: 5987, toPort: 5987, cidrIpv4: WORLD },
+      { ipProtocol: "tcp", fromPort: 5986, toPort: 5986, cidrIpv4: WORLD },
+      "cidrIpv4",
+    ),
+    of(
+      "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+      { ipProtocol: "tcp", fromPort: 5984, toPort: 5984, cidrIpv4: WORLD },
+      { ipProtocol: "tcp", fromPort: 5985, toPort: 5985, cidrIpv4: WORLD },
+      "cidrIpv4",
+    ),
+    of(
+      "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+      { ipProtocol: "tcp", fromPort: 24, toPort: 25, cidrIpv4: WORLD },
+      { ipProtocol: "tcp", fromPort: 23, toPort: 23, cidrIpv4: WORLD },
+      "cidrIpv4",
     ),
     of(
       "aws:ec2/securityGroupRule:SecurityGroupRule",
@@ -376,7 +470,56 @@ const CASES: Record<string, readonly Case[]> = {
       "sourceRanges[1]",
     ),
     of(
-      "gcp:compute/firewallPolicyRule:FirewallPolicyRule gcp:compute/networkFirewallPolicyRule:NetworkFirewallPolicyRule gcp:compute/regionNetworkFirewallPolicyRule:RegionNetworkFirewallPolicyRule",
+      GOOGLE_RULES,
+      { match: { srcNetworkScope: "INTERNET", srcIpRanges: [OFFICE], layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcNetworkScope: "INTERNET", layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcNetworkScope",
+    ),
+    of(
+      GOOGLE_RULES,
+      { match: { srcNetworkType: "INTERNET", layer4Configs: [{ ipProtocol: "tcp", ports: ["443"] }] } },
+      { match: { srcNetworkType: "INTERNET", layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcNetworkType",
+    ),
+    of(
+      GOOGLE_RULES,
+      { match: { srcNetworkScope: "NON_INTERNET", srcIpRanges: [WORLD], layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcNetworkScope: "INTERNET", srcIpRanges: [WORLD], layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcIpRanges[0]",
+    ),
+    of(
+      GOOGLE_RULES,
+      { match: { srcNetworkType: "INTRA_VPC", srcIpRanges: [WORLD], layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcNetworkContext: "UNSPECIFIED", srcIpRanges: [WORLD], layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcIpRanges[0]",
+    ),
+    of(
+      GOOGLE_RULES,
+      { match: { srcNetworkContext: "VPC_NETWORKS", srcNetworks: ["n"], layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcRegionCodes: ["US", "CA"], layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcRegionCodes",
+    ),
+    of(
+      GOOGLE_RULES,
+      { action: "deny", match: { srcRegionCodes: ["US"], layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcRegionCodes: ["US"], layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcRegionCodes",
+    ),
+    // Google takes no rule for what comes in without a source.
+    of(
+      GOOGLE_RULES,
+      { match: { layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcRegionCodes: ["US"], srcFqdns: ["a.example.org"], layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcRegionCodes",
+    ),
+    of(
+      GOOGLE_RULES,
+      { match: { srcSecureTags: [{ name: "tagValues/1" }], layer4Configs: SSH_OF_GOOGLE } },
+      { match: { srcRegionCodes: ["US"], srcIpRanges: [OFFICE], layer4Configs: SSH_OF_GOOGLE } },
+      "match.srcRegionCodes",
+    ),
+    of(
+      GOOGLE_RULES,
       { action: "deny", match: { srcIpRanges: [WORLD], layer4Configs: [{ ipProtocol: "all" }] } },
       {
         action: "allow",
@@ -518,6 +661,24 @@ const CASES: Record<string, readonly Case[]> = {
       { oidcIssuerEnabled: true },
       "workloadIdentityEnabled",
     ),
+    of(
+      AKS,
+      { sku: { name: "Automatic" } },
+      {
+        sku: { name: "Automatic" },
+        oidcIssuerProfile: { enabled: false },
+        securityProfile: { workloadIdentity: { enabled: false } },
+      },
+      "oidcIssuerProfile.enabled",
+      "securityProfile.workloadIdentity.enabled",
+    ),
+    of(
+      AKS,
+      { sku: { name: "automatic", tier: "Standard" } },
+      { sku: { name: "Base", tier: "Standard" } },
+      "oidcIssuerProfile.enabled",
+      "securityProfile.workloadIdentity.enabled",
+    ),
     of(GKE, { enableAutopilot: true }, {}, "workloadIdentityConfig.workloadPool"),
     of(
       GKE,
@@ -527,6 +688,43 @@ const CASES: Record<string, readonly Case[]> = {
     ),
   ],
   "cluster-network-policy": [
+    of(
+      "aws:eks/addon:Addon aws-native:eks:Addon eks:index:Addon",
+      { addonName: "vpc-cni", configurationValues: 'enableNetworkPolicy: "true"\nenv: {}\n' },
+      { addonName: "vpc-cni", configurationValues: 'enableNetworkPolicy: "false"\n' },
+      "configurationValues",
+    ),
+    of(
+      "aws:eks/addon:Addon",
+      { addonName: "coredns" },
+      { addonName: "vpc-cni", configurationValues: "enableNetworkPolicy: [" },
+      "configurationValues",
+    ),
+    of(
+      "eks:index:Addon",
+      { addonName: "vpc-cni", configurationValues: { enableNetworkPolicy: "true" } },
+      { addonName: "vpc-cni", configurationValues: { enableNetworkPolicy: "false" } },
+      "configurationValues",
+    ),
+    of(
+      EKS_COMPONENT,
+      { vpcCniOptions: { enableNetworkPolicy: true } },
+      { vpcCniOptions: { enableNetworkPolicy: false } },
+      "vpcCniOptions.enableNetworkPolicy",
+    ),
+    of("eks:index:VpcCniAddon", { clusterName: "c" }, { enableNetworkPolicy: false }, "enableNetworkPolicy"),
+    of(
+      AKS,
+      { sku: { name: "Automatic" } },
+      { sku: { name: "Automatic" }, networkProfile: { networkPolicy: "none" } },
+      "networkProfile.networkPolicy",
+    ),
+    of(
+      AKS,
+      { sku: { name: "Automatic" }, networkProfile: { networkPolicy: "cilium" } },
+      { sku: { name: "Base" } },
+      "networkProfile.networkPolicy",
+    ),
     of(
       "aws:eks/addon:Addon aws-native:eks:Addon",
       { addonName: "vpc-cni", configurationValues: '{"enableNetworkPolicy":"true"}' },
@@ -562,6 +760,18 @@ const CASES: Record<string, readonly Case[]> = {
       "autoUpgradeProfile.upgradeChannel",
       "autoUpgradeProfile.nodeOSUpgradeChannel",
     ),
+    of(
+      AKS,
+      { sku: { name: "Automatic" } },
+      { sku: { name: "Automatic" }, autoUpgradeProfile: { upgradeChannel: "none" } },
+      "autoUpgradeProfile.upgradeChannel",
+    ),
+    of(
+      AKS,
+      { sku: { name: "Automatic" }, autoUpgradeProfile: { upgradeChannel: "rapid" } },
+      { sku: { name: "Base" }, autoUpgradeProfile: { nodeOSUpgradeChannel: "NodeImage" } },
+      "autoUpgradeProfile.upgradeChannel",
+    ),
     of(AKS_CLASSIC, { automaticChannelUpgrade: "patch" }, {}, "automaticUpgradeChannel"),
     of(
       GKE,
@@ -575,10 +785,16 @@ const CASES: Record<string, readonly Case[]> = {
   ],
   "supported-version": [
     of(
-      `${EKS} ${EKS_NATIVE} ${EKS_NODES} ${EKS_COMPONENT}`,
+      `${EKS} ${EKS_NATIVE} ${EKS_NODES} ${EKS_COMPONENT} ${EKS_MANAGED_NODES} ${EKS_NODES_COMPONENTS}`,
       { version: "1.36" },
       { version: "1.3" },
       "version",
+    ),
+    of(
+      EKS_COMPONENT,
+      { nodeGroupOptions: { version: "1.36" } },
+      { nodeGroupOptions: { version: "1.29" } },
+      "nodeGroupOptions.version",
     ),
     of(
       AKS,
@@ -644,7 +860,7 @@ const CASES: Record<string, readonly Case[]> = {
   ],
   "node-metadata": [
     of(
-      `${INSTANCES} ${INSTANCE_NATIVE} ${TEMPLATE} ${CONFIGURATION} ${EKS_NODES_COMPONENTS}`,
+      `${INSTANCES} ${INSTANCE_NATIVE} ${TEMPLATE} ${CONFIGURATION} ${CONFIGURATION_NATIVE} ${EKS_NODES_COMPONENTS}`,
       { metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 1 } },
       { metadataOptions: { httpTokens: "optional", httpPutResponseHopLimit: 2 } },
       "metadataOptions.httpTokens",
@@ -656,6 +872,25 @@ const CASES: Record<string, readonly Case[]> = {
       { launchTemplateData: { metadataOptions: { httpTokens: "required" } } },
       { launchTemplateData: {} },
       "launchTemplateData.metadataOptions.httpTokens",
+    ),
+    of(
+      "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults",
+      { httpTokens: "no-preference", httpPutResponseHopLimit: -1 },
+      { httpTokens: "optional", httpPutResponseHopLimit: 2 },
+      "httpTokens",
+      "httpPutResponseHopLimit",
+    ),
+    of(
+      "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults",
+      { httpTokens: "required", httpPutResponseHopLimit: 1 },
+      { httpTokens: "required", httpPutResponseHopLimit: 2 },
+      "httpPutResponseHopLimit",
+    ),
+    of(
+      CONFIGURATION_NATIVE,
+      { metadataOptions: { httpEndpoint: "disabled" } },
+      {},
+      "metadataOptions.httpTokens",
     ),
     of(EKS_NODES_COMPONENTS, {}, { metadataOptions: {} }, "metadataOptions.httpTokens"),
     of(EKS_MANAGED_NODES, { enableIMDSv2: true }, { enableIMDSv2: false }, "enableIMDSv2"),
@@ -694,7 +929,7 @@ const CASES: Record<string, readonly Case[]> = {
       "ebsBlockDevices[0].encrypted",
     ),
     of(
-      `${TEMPLATE} ${INSTANCE_NATIVE}`,
+      `${TEMPLATE} ${INSTANCE_NATIVE} ${CONFIGURATION_NATIVE}`,
       { blockDeviceMappings: [{ ebs: { encrypted: "true" } }, { virtualName: "ephemeral0" }] },
       { blockDeviceMappings: [{ ebs: { encrypted: "true" } }, { ebs: {} }] },
       "blockDeviceMappings[1].ebs.encrypted",
@@ -704,6 +939,30 @@ const CASES: Record<string, readonly Case[]> = {
       { launchTemplateData: {} },
       { launchTemplateData: { blockDeviceMappings: [{ ebs: { encrypted: false } }] } },
       "launchTemplateData.blockDeviceMappings[0].ebs.encrypted",
+    ),
+    of(
+      CONFIGURATION_NATIVE,
+      { blockDeviceMappings: [{ noDevice: true }] },
+      { blockDeviceMappings: [{ noDevice: false, ebs: { encrypted: false } }] },
+      "blockDeviceMappings[0].ebs.encrypted",
+    ),
+    of(
+      FLEET,
+      {
+        launchSpecifications: [
+          { rootBlockDevices: [{ encrypted: true }], ebsBlockDevices: [{ encrypted: true }] },
+        ],
+      },
+      {
+        launchSpecifications: [
+          { rootBlockDevices: [{ encrypted: true }], ebsBlockDevices: [{}] },
+          { rootBlockDevices: [{ encrypted: false }] },
+          { ami: "a" },
+        ],
+      },
+      "launchSpecifications[0].ebsBlockDevices[0].encrypted",
+      "launchSpecifications[1].rootBlockDevices[0].encrypted",
+      "launchSpecifications[2].rootBlockDevices",
     ),
     of("aws:ebs/encryptionByDefault:EncryptionByDefault", {}, { enabled: false }, "enabled"),
     of(
@@ -740,7 +999,7 @@ const CASES: Record<string, readonly Case[]> = {
       "virtualMachineProfile.securityProfile.encryptionAtHost",
     ),
     of(
-      `${AZURE_MACHINES_CLASSIC} ${AZURE_SCALE_SETS_CLASSIC}`,
+      `${AZURE_MACHINES_CLASSIC} ${AZURE_SCALE_SETS_CLASSIC} ${AZURE_SCALE_SET_MIXED}`,
       { encryptionAtHostEnabled: true },
       {},
       "encryptionAtHostEnabled",
@@ -751,7 +1010,7 @@ const CASES: Record<string, readonly Case[]> = {
       { agentPoolProfiles: [{}] },
       "agentPoolProfiles[0].enableEncryptionAtHost",
     ),
-    of(AKS_POOL, { enableEncryptionAtHost: true }, {}, "enableEncryptionAtHost"),
+    of(AKS_POOL, {}, { enableEncryptionAtHost: false }, "enableEncryptionAtHost"),
     of(
       AKS,
       { diskEncryptionSetID: "a", agentPoolProfiles: [{}] },
@@ -788,6 +1047,12 @@ const CASES: Record<string, readonly Case[]> = {
       { enableHostEncryption: false },
       "enableHostEncryption",
     ),
+    of(
+      AKS_POOL_CLASSIC,
+      { nodeCount: 2 },
+      { nodeCount: 2, hostEncryptionEnabled: false },
+      "hostEncryptionEnabled",
+    ),
   ],
   "registry-scan": [
     of(
@@ -803,13 +1068,13 @@ const CASES: Record<string, readonly Case[]> = {
       "vulnerabilityScanningConfig.enablementConfig",
     ),
     of(
-      "azure-native:containerregistry:Registry",
+      ACR,
       {},
       { policies: { quarantinePolicy: { status: "disabled" } } },
       "policies.quarantinePolicy.status",
     ),
     of(
-      "azure:containerservice/registry:Registry",
+      ACR_CLASSIC,
       { quarantinePolicyEnabled: true },
       { quarantinePolicyEnabled: false },
       "quarantinePolicyEnabled",
@@ -835,6 +1100,24 @@ const CASES: Record<string, readonly Case[]> = {
       "imageTagMutability",
     ),
     of(
+      ECR_TEMPLATE,
+      { appliedFors: ["CREATE_ON_PUSH"], imageTagMutability: "IMMUTABLE" },
+      { appliedFors: ["REPLICATION", "PULL_THROUGH_CACHE"], imageTagMutability: "MUTABLE" },
+      "imageTagMutability",
+    ),
+    of(
+      ECR_TEMPLATE,
+      { appliedFor: ["PULL_THROUGH_CACHE"], imageTagMutability: "MUTABLE" },
+      { appliedFor: ["CREATE_ON_PUSH"] },
+      "imageTagMutability",
+    ),
+    of(
+      ECR_TEMPLATE,
+      { appliedFors: ["PULL_THROUGH_CACHE"] },
+      { appliedFors: [], imageTagMutability: "MUTABLE" },
+      "imageTagMutability",
+    ),
+    of(
       GAR,
       { format: "DOCKER", dockerConfig: { immutableTags: true } },
       { format: "docker" },
@@ -855,10 +1138,89 @@ const CASES: Record<string, readonly Case[]> = {
       "policy",
     ),
     of(
-      "aws:ecr/repositoryPolicy:RepositoryPolicy",
+      ECR_POLICY,
       { policy: policy("*", { Condition: { StringEquals: { "aws:PrincipalOrgID": "o-1" } } }) },
       { policy: policy({ AWS: ["*"] }, { Condition: { StringNotEquals: { "aws:PrincipalOrgID": "o-1" } } }) },
       "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("StringLike", "aws:PrincipalArn", "arn:aws:iam::111122223333:role/ci-*"),
+      under("StringLike", "aws:PrincipalArn", "arn:aws:iam::*:*"),
+      "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("ArnLike", "aws:PrincipalArn", ["arn:aws:iam::111122223333:role/ci"]),
+      under("ArnLike", "aws:PrincipalArn", ["arn:aws:iam::*:role/ci"]),
+      "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("ArnLike", "aws:SourceArn", "arn:aws:s3:::bucket/*"),
+      under("ArnLike", "aws:SourceArn", "arn:aws:s3:::*"),
+      "policy",
+    ),
+    // To operators of ARNs, a star is never a letter.
+    of(
+      ECR_POLICY,
+      under("StringEquals", "aws:PrincipalArn", "arn:aws:iam::*:role/ci"),
+      under("ArnEquals", "aws:PrincipalArn", "arn:aws:iam::*:role/ci"),
+      "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-a1/r-ab/*"),
+      under("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", ["o-a1/r-ab/*", "o-*/r-ab/*"]),
+      "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("StringLike", "aws:PrincipalOrgID", "o-a1"),
+      under("StringLike", "aws:PrincipalOrgID", "o-*"),
+      "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("StringLike", "aws:userid", "AROAEXAMPLE:*"),
+      under("StringLike", "aws:PrincipalAccount", "????????????"),
+      "policy",
+    ),
+    of(
+      ECR_POLICY,
+      under("StringLike", "aws:PrincipalArn", "arn:aws:iam::1:*"),
+      under("StringLike", "aws:PrincipalArn", "arn:*"),
+      "policy",
+    ),
+    of(
+      "aws-native:ecr:RegistryPolicy",
+      { policyText: JSON.parse(under("StringLike", "aws:PrincipalOrgID", "o-a1").policy) },
+      { policyText: JSON.parse(policy("*")) },
+      "policyText",
+    ),
+    of(
+      ECR_TEMPLATE,
+      { repositoryPolicy: policy({ AWS: "arn:aws:iam::111122223333:root" }) },
+      { repositoryPolicy: policy("*") },
+      "repositoryPolicy",
+    ),
+    of(
+      ACR,
+      { publicNetworkAccess: "Disabled", networkRuleSet: { ipRules: [{ iPAddressOrRange: WORLD }] } },
+      {
+        publicNetworkAccess: "Enabled",
+        networkRuleSet: { defaultAction: "Deny", ipRules: [{ iPAddressOrRange: WORLD }] },
+      },
+      "networkRuleSet.ipRules[0].iPAddressOrRange",
+    ),
+    of(
+      ACR_CLASSIC,
+      { publicNetworkAccessEnabled: false, networkRuleSet: { ipRules: [{ ipRange: WORLD }] } },
+      {
+        publicNetworkAccessEnabled: true,
+        networkRuleSet: { defaultAction: "Deny", ipRules: [{ ipRange: WORLD }] },
+      },
+      "networkRuleSet.ipRules[0].ipRange",
     ),
     of(
       "aws-native:ecr:Repository",
@@ -867,7 +1229,7 @@ const CASES: Record<string, readonly Case[]> = {
       "repositoryPolicyText",
     ),
     of(
-      "azure-native:containerregistry:Registry",
+      ACR,
       { publicNetworkAccess: "Disabled" },
       { adminUserEnabled: true, anonymousPullEnabled: true },
       "publicNetworkAccess",
@@ -875,19 +1237,19 @@ const CASES: Record<string, readonly Case[]> = {
       "anonymousPullEnabled",
     ),
     of(
-      "azure-native:containerregistry:Registry",
+      ACR,
       { networkRuleSet: { defaultAction: "Deny", ipRules: [{ iPAddressOrRange: OFFICE }] } },
       { networkRuleSet: { defaultAction: "Deny", ipRules: [{ iPAddressOrRange: WORLD }] } },
       "networkRuleSet.ipRules[0].iPAddressOrRange",
     ),
     of(
-      "azure:containerservice/registry:Registry",
+      ACR_CLASSIC,
       { networkRuleSet: [{ defaultAction: "Deny", ipRules: [{ ipRange: OFFICE }] }] },
       { networkRuleSet: [{ defaultAction: "Deny", ipRules: [{ ipRange: WORLD }] }] },
       "networkRuleSet[0].ipRules[0].ipRange",
     ),
     of(
-      "azure:containerservice/registry:Registry",
+      ACR_CLASSIC,
       { networkRuleSet: [{ defaultAction: "Deny" }] },
       { publicNetworkAccessEnabled: true, adminEnabled: true, anonymousPullEnabled: true },
       "publicNetworkAccessEnabled",
@@ -945,12 +1307,7 @@ const CASES: Record<string, readonly Case[]> = {
       { targetCapacitySpecification: { totalTargetCapacity: 30 } },
       "targetCapacitySpecification.totalTargetCapacity",
     ),
-    of(
-      "aws:ec2/spotFleetRequest:SpotFleetRequest",
-      { targetCapacity: 3 },
-      { targetCapacity: 30 },
-      "targetCapacity",
-    ),
+    of(FLEET, { targetCapacity: 3 }, { targetCapacity: 30 }, "targetCapacity"),
     of(`${EKS_COMPONENT} ${EKS_NODES_COMPONENTS}`, { maxSize: 3 }, { maxSize: 30 }, "maxSize"),
     of(
       AKS,
@@ -968,7 +1325,12 @@ const CASES: Record<string, readonly Case[]> = {
     ),
     of(AKS_POOL_CLASSIC, { nodeCount: 3 }, { nodeCount: 11 }, "nodeCount"),
     of(AZURE_SCALE_SET, { sku: { capacity: 2 } }, { sku: { capacity: 20 } }, "sku.capacity"),
-    of(AZURE_SCALE_SETS_CLASSIC, { instances: 2 }, { instances: 20 }, "instances"),
+    of(
+      `${AZURE_SCALE_SETS_CLASSIC} ${AZURE_SCALE_SET_MIXED}`,
+      { instances: 2 },
+      { instances: 20 },
+      "instances",
+    ),
     of(
       "azure-native:monitor:AutoscaleSetting azure-native:insights:AutoscaleSetting azure:monitoring/autoscaleSetting:AutoscaleSetting",
       { profiles: [{ capacity: { maximum: "10" } }] },
@@ -1009,7 +1371,7 @@ const CASES: Record<string, readonly Case[]> = {
   ],
   "secret-in-user-data": [
     of(
-      `${INSTANCES} ${INSTANCE_NATIVE} ${TEMPLATE} ${CONFIGURATION} aws:lightsail/instance:Instance`,
+      `${INSTANCES} ${INSTANCE_NATIVE} ${TEMPLATE} ${CONFIGURATION} ${CONFIGURATION_NATIVE} aws:lightsail/instance:Instance`,
       { userData: NO_SECRET, userDataBase64: base64(NO_SECRET) },
       { userData: SCRIPT, userDataBase64: packed(SCRIPT) },
       "userData",
@@ -1020,6 +1382,51 @@ const CASES: Record<string, readonly Case[]> = {
       { launchTemplateData: { userData: base64(NO_SECRET) } },
       { launchTemplateData: { userData: base64(SCRIPT) } },
       "launchTemplateData.userData",
+    ),
+    of(
+      FLEET,
+      { launchSpecifications: [{ userData: NO_SECRET }] },
+      { launchSpecifications: [{ userData: NO_SECRET }, { userData: base64(SCRIPT) }] },
+      "launchSpecifications[1].userData",
+    ),
+    of(
+      AZURE_SCALE_SET_MIXED,
+      { osProfile: { customData: base64(NO_SECRET) }, userDataBase64: base64(NO_SECRET) },
+      { osProfile: { customData: base64(SCRIPT) }, userDataBase64: base64(SCRIPT) },
+      "osProfile.customData",
+      "userDataBase64",
+    ),
+    of(
+      "azure-native:compute:VirtualMachineExtension azure-native:compute:VirtualMachineScaleSetExtension",
+      {
+        settings: { commandToExecute: "./run.sh", script: base64(NO_SECRET) },
+        protectedSettings: { commandToExecute: "DB_PASSWORD=hunter22 ./run.sh" },
+      },
+      {
+        settings: {
+          commandToExecute: "DB_PASSWORD=hunter22 ./run.sh",
+          script: base64(SCRIPT),
+          storageAccountKey: "hunter22",
+        },
+      },
+      "settings.commandToExecute",
+      "settings.script",
+      "settings.storageAccountKey",
+    ),
+    of(
+      "azure:compute/extension:Extension azure:compute/virtualMachineScaleSetExtension:VirtualMachineScaleSetExtension",
+      {
+        settings: '{"commandToExecute": "./run.sh"}',
+        protectedSettings: '{"commandToExecute": "DB_PASSWORD=hunter22 ./run.sh"}',
+      },
+      { settings: '{"commandToExecute": "DB_PASSWORD=hunter22 ./run.sh"}' },
+      "settings.commandToExecute",
+    ),
+    of(
+      "azure-native:compute:VirtualMachineRunCommand azure:compute/runCommand:RunCommand",
+      { source: { script: NO_SECRET }, protectedParameters: [{ name: "DB_PASSWORD", value: "hunter22" }] },
+      { source: { script: SCRIPT } },
+      "source.script",
     ),
     of(
       "azure:compute/virtualMachine:VirtualMachine",
@@ -1158,6 +1565,67 @@ const CASES: Record<string, readonly Case[]> = {
       "siteConfig.appSettings[0].value",
     ),
     of(
+      "azure-native:web:WebAppApplicationSettings azure-native:web:WebAppApplicationSettingsSlot",
+      { properties: { DB_PASSWORD: IN_VAULT, MODE: "b" } },
+      { properties: { DB_PASSWORD: "hunter22", STORE: `AccountKey=${"a".repeat(86)}==` } },
+      "properties.DB_PASSWORD",
+      "properties.STORE",
+    ),
+    of(
+      "azure-native:web:WebAppConnectionStrings azure-native:web:WebAppConnectionStringsSlot",
+      { properties: { db: { type: "SQLAzure", value: IN_VAULT } } },
+      { properties: { db: { type: "SQLAzure", value: DATABASE } } },
+      "properties.db.value",
+    ),
+    of(
+      "azure-native:web:WebApp",
+      {
+        siteConfig: {
+          connectionStrings: [
+            { name: "db", connectionString: IN_VAULT },
+            {
+              name: "own",
+              connectionString: "Server=tcp:s;Authentication=Active Directory Managed Identity;",
+            },
+          ],
+        },
+      },
+      { siteConfig: { connectionStrings: [{ name: "db", connectionString: DATABASE }] } },
+      "siteConfig.connectionStrings[0].connectionString",
+    ),
+    of(
+      "azure:appservice/linuxWebApp:LinuxWebApp azure:appservice/windowsWebApp:WindowsWebApp",
+      { connectionStrings: [{ name: "db", type: "SQLAzure", value: IN_VAULT }] },
+      { connectionStrings: [{ name: "db", type: "SQLAzure", value: DATABASE }] },
+      "connectionStrings[0].value",
+    ),
+    of(
+      "aws:elasticbeanstalk/environment:Environment aws:elasticbeanstalk/configurationTemplate:ConfigurationTemplate",
+      {
+        settings: [
+          { namespace: "aws:autoscaling:asg", name: "MaxSize", value: "4" },
+          { namespace: "a", name: "DB_PASSWORD", value: "arn:aws:secretsmanager:eu-west-1:1:secret:a" },
+        ],
+      },
+      {
+        settings: [
+          {
+            namespace: "aws:elasticbeanstalk:application:environment",
+            name: "DB_PASSWORD",
+            value: "hunter22",
+          },
+        ],
+      },
+      "settings[0].value",
+    ),
+    // Elsewhere these are anything.
+    of(
+      "aws:ssm/document:Document",
+      { settings: [{ name: "DB_PASSWORD", value: "hunter22" }], properties: { DB_PASSWORD: "hunter22" } },
+      { environment: { DB_PASSWORD: "hunter22" } },
+      "environment.DB_PASSWORD",
+    ),
+    of(
       "gcp:cloudfunctionsv2/function:Function",
       { serviceConfig: { secretEnvironmentVariables: [{ key: "TOKEN", secret: "a" }] } },
       { serviceConfig: { environmentVariables: { TOKEN: "hunter22" } } },
@@ -1254,6 +1722,24 @@ test("a cluster of Autopilot is judged by what it leaves open alone", () => {
     found(id, GKE, { enableAutopilot: true }).length > 0 ? [id] : [],
   );
   expect(broken).toEqual(["public-endpoint", "private-nodes", "cluster-encryption"]);
+});
+
+test("a setting is judged in whichever version of Azure's API", () => {
+  const props = { properties: { DB_PASSWORD: "hunter22" } };
+  expect(
+    pathsOf("secret-in-function", "azure-native:web/v20240401:WebAppApplicationSettings", props),
+  ).toEqual(["properties.DB_PASSWORD"]);
+});
+
+test("a condition that is not known yet may narrow", () => {
+  for (const Condition of [
+    UNKNOWN,
+    { StringLike: UNKNOWN },
+    { StringLike: { "aws:PrincipalArn": UNKNOWN } },
+  ]) {
+    const policyText = { Statement: [{ Effect: "Allow", Principal: "*", Condition }] };
+    expect(pathsOf("registry-public", "aws-native:ecr:RegistryPolicy", { policyText })).toEqual([]);
+  }
 });
 
 describe("ranges", () => {

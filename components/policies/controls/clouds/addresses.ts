@@ -8,6 +8,7 @@ import {
   mustBeOff,
   mustBeOn,
   mustNotBeOff,
+  NOTHING_SAID,
   nodesOfEks,
   type Place,
   part,
@@ -21,6 +22,7 @@ import {
   AKS_POOL_CLASSIC,
   AZURE_MACHINE,
   AZURE_SCALE_SET,
+  AZURE_SCALE_SET_MIXED,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
   EKS_NODES_COMPONENTS,
@@ -30,8 +32,10 @@ import {
   INSTANCE,
   INSTANCE_NATIVE,
   LAUNCH_CONFIGURATION,
+  LAUNCH_CONFIGURATION_NATIVE,
   LAUNCH_TEMPLATE,
   LAUNCH_TEMPLATE_NATIVE,
+  SPOT_FLEET,
   SPOT_INSTANCE,
 } from "./types.ts";
 
@@ -42,6 +46,13 @@ function* ec2(place: Place): Generator<Finding> {
 
 function* template(place: Place): Generator<Finding> {
   for (const each of items(place, "networkInterfaces")) yield* mustBeOff(each, "associatePublicIpAddress");
+}
+
+/** A default subnet gives public addresses unless it is told not to. */
+function* defaultSubnet(place: Place): Generator<Finding> {
+  const { value, path } = part(place, "mapPublicIpOnLaunch");
+  if (isAbsent(value)) yield { path, what: NOTHING_SAID };
+  else yield* mustBeOff(place, "mapPublicIpOnLaunch");
 }
 
 /** An access configuration is a public address, even one that says nothing. */
@@ -89,10 +100,17 @@ export const privateNodes: Control = cloudControl(
     ...forTypes([INSTANCE, INSTANCE_NATIVE, SPOT_INSTANCE], (props) => ec2(whole(props))),
     [LAUNCH_TEMPLATE]: (props) => template(whole(props)),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => template(part(whole(props), "launchTemplateData")),
-    [LAUNCH_CONFIGURATION]: (props) => mustBeOff(whole(props), "associatePublicIpAddress"),
+    ...forTypes([LAUNCH_CONFIGURATION, LAUNCH_CONFIGURATION_NATIVE], (props) =>
+      mustBeOff(whole(props), "associatePublicIpAddress"),
+    ),
+    *[SPOT_FLEET](props) {
+      for (const each of items(whole(props), "launchSpecifications"))
+        yield* mustBeOff(each, "associatePublicIpAddress");
+    },
     ...forTypes(["aws:ec2/subnet:Subnet", "aws-native:ec2:Subnet"], (props) =>
       mustBeOff(whole(props), "mapPublicIpOnLaunch"),
     ),
+    "aws:ec2/defaultSubnet:DefaultSubnet": (props) => defaultSubnet(whole(props)),
     *[EKS_COMPONENT](props) {
       for (const place of nodesOfEks(props)) yield* mustBeOff(place, "nodeAssociatePublicIpAddress");
     },
@@ -115,7 +133,7 @@ export const privateNodes: Control = cloudControl(
         "virtualMachineProfile.networkProfile.networkInterfaceConfigurations",
         "publicIPAddressConfiguration",
       ),
-    ...forTypes(AZURE_SCALE_SETS_CLASSIC, (props) =>
+    ...forTypes([...AZURE_SCALE_SETS_CLASSIC, AZURE_SCALE_SET_MIXED], (props) =>
       azure(whole(props), "networkInterfaces", "publicIpAddresses"),
     ),
     [GKE]: (props) => gke(whole(props)),

@@ -1,4 +1,5 @@
 import type { Control } from "../../control.ts";
+import { documentsOf, Unreadable } from "../../documents.ts";
 import { join } from "../../pods.ts";
 import type { Finding } from "../../resource.ts";
 import type { Settings } from "../../settings.ts";
@@ -43,7 +44,7 @@ export function cloudControl(
 const AZURE = /^azure-native(?:_\w+)?:([^/:]+)(?:\/[^:]+)?:(\w+)$/;
 
 /** Tokens of Azure's own API may name its version, in the module or in the package's name. */
-function withoutVersion(type: string): string {
+export function withoutVersion(type: string): string {
   const match = AZURE.exec(type);
   return match ? `azure-native:${match[1]}:${match[2]}` : type;
 }
@@ -66,6 +67,12 @@ export const nodesOfEks = (props: Properties): Place[] => [
   whole(props),
   part(whole(props), "nodeGroupOptions"),
 ];
+
+/** AKS Automatic sets workload identity, network policies and upgrades by itself. */
+export function mayBeAutomatic(props: Properties): boolean {
+  const name = get(props, "sku.name");
+  return !isKnown(name) || textOf(name)?.toLowerCase() === "automatic";
+}
 
 /** The value at a dotted path. */
 export const get = (value: unknown, path: string): unknown => at(value, ...path.split("."));
@@ -149,5 +156,17 @@ export function jsonOf(value: unknown): unknown {
     return JSON.parse(value);
   } catch {
     return undefined;
+  }
+}
+
+/** The same of JSON or YAML. */
+export function documentOf(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    const documents = documentsOf(value);
+    return documents.length === 1 ? documents[0] : undefined;
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined;
+    throw error;
   }
 }

@@ -4,18 +4,30 @@ import { isAbsent, isKnown, isTrue, listOf, textOf } from "../../value.ts";
 import {
   cloudControl,
   component,
+  documentOf,
+  forTypes,
   get,
   items,
-  jsonOf,
+  mayBeAutomatic,
   mayBeOn,
   mustBeOn,
   mustBeOneOf,
   mustBeThere,
+  mustNotBeOff,
   type Place,
   part,
   whole,
 } from "./cloud.ts";
-import { AKS, AKS_CLASSIC, EKS, EKS_COMPONENT, EKS_NATIVE, GKE } from "./types.ts";
+import {
+  AKS,
+  AKS_CLASSIC,
+  EKS,
+  EKS_ADDON_COMPONENT,
+  EKS_COMPONENT,
+  EKS_NATIVE,
+  EKS_NETWORK_COMPONENT,
+  GKE,
+} from "./types.ts";
 
 const source = "CIS benchmarks of EKS, AKS and GKE";
 
@@ -120,8 +132,9 @@ const workloadIdentity = cloudControl(
   },
   {
     *[AKS](props) {
-      yield* mustBeOn(whole(props), "oidcIssuerProfile.enabled");
-      yield* mustBeOn(whole(props), "securityProfile.workloadIdentity.enabled");
+      const judge = mayBeAutomatic(props) ? mustNotBeOff : mustBeOn;
+      yield* judge(whole(props), "oidcIssuerProfile.enabled");
+      yield* judge(whole(props), "securityProfile.workloadIdentity.enabled");
     },
     *[AKS_CLASSIC](props) {
       yield* mustBeOn(whole(props), "oidcIssuerEnabled");
@@ -134,10 +147,10 @@ const workloadIdentity = cloudControl(
 
 const ENGINES = ["azure", "calico", "cilium"];
 
-function* policiesOfAks(place: Place, dataplane: string): Generator<Finding> {
+function* policiesOfAks(place: Place, dataplane: string, otherwise?: string): Generator<Finding> {
   const value = get(place.value, dataplane);
   if (!isKnown(value) || textOf(value)?.toLowerCase() === "cilium") return;
-  yield* mustBeOneOf(place, "networkProfile.networkPolicy", ENGINES);
+  yield* mustBeOneOf(place, "networkProfile.networkPolicy", ENGINES, otherwise);
 }
 
 function* policiesOfGke(place: Place): Generator<Finding> {
@@ -154,7 +167,7 @@ function* policiesOfGke(place: Place): Generator<Finding> {
 function* policiesOfEks(place: Place): Generator<Finding> {
   const { addonName, configurationValues } = place.value as Record<string, unknown>;
   if (addonName !== "vpc-cni" || !isKnown(configurationValues)) return;
-  const value = get(jsonOf(configurationValues), "enableNetworkPolicy");
+  const value = get(documentOf(configurationValues), "enableNetworkPolicy");
   if (isKnown(value) && !isTrue(value))
     yield { path: "configurationValues", what: "enableNetworkPolicy is not on" };
 }
@@ -169,9 +182,17 @@ const clusterNetworkPolicy = cloudControl(
     source,
   },
   {
-    "aws:eks/addon:Addon": (props) => policiesOfEks(whole(props)),
-    "aws-native:eks:Addon": (props) => policiesOfEks(whole(props)),
-    [AKS]: (props) => policiesOfAks(whole(props), "networkProfile.networkDataplane"),
+    ...forTypes(["aws:eks/addon:Addon", "aws-native:eks:Addon", EKS_ADDON_COMPONENT], (props) =>
+      policiesOfEks(whole(props)),
+    ),
+    [EKS_COMPONENT]: (props) => mustNotBeOff(whole(props), "vpcCniOptions.enableNetworkPolicy"),
+    [EKS_NETWORK_COMPONENT]: (props) => mustNotBeOff(whole(props), "enableNetworkPolicy"),
+    [AKS]: (props) =>
+      policiesOfAks(
+        whole(props),
+        "networkProfile.networkDataplane",
+        mayBeAutomatic(props) ? "cilium" : undefined,
+      ),
     [AKS_CLASSIC]: (props) => policiesOfAks(whole(props), "networkProfile.networkDataPlane"),
     [GKE]: (props) => policiesOfGke(whole(props)),
   },

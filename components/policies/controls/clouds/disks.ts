@@ -26,14 +26,17 @@ import {
   AZURE_MACHINE,
   AZURE_MACHINES_CLASSIC,
   AZURE_SCALE_SET,
+  AZURE_SCALE_SET_MIXED,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
   EKS_NODES_COMPONENTS,
   INSTANCE,
   INSTANCE_NATIVE,
   LAUNCH_CONFIGURATION,
+  LAUNCH_CONFIGURATION_NATIVE,
   LAUNCH_TEMPLATE,
   LAUNCH_TEMPLATE_NATIVE,
+  SPOT_FLEET,
   SPOT_INSTANCE,
 } from "./types.ts";
 
@@ -43,11 +46,18 @@ function* machine(place: Place): Generator<Finding> {
   for (const each of items(place, "ebsBlockDevices")) yield* mustBeOn(each, "encrypted");
 }
 
+/** A fleet gives the disk that its machines start from as a list of one. */
+function* fleetMachine(place: Place): Generator<Finding> {
+  yield* mustBeThere(place, "rootBlockDevices");
+  for (const key of ["rootBlockDevices", "ebsBlockDevices"])
+    for (const each of items(place, key)) yield* mustBeOn(each, "encrypted");
+}
+
 /** A mapping may be to no disk, or to one of the host's own, which has a key of its own. */
 function* mappings(place: Place): Generator<Finding> {
   for (const each of items(place, "blockDeviceMappings")) {
-    const isDisk = ["noDevice", "virtualName"].every((key) => isAbsent(get(each.value, key)));
-    if (isDisk) yield* mustBeOn(each, "ebs.encrypted");
+    const others = ["noDevice", "virtualName"].map((key) => get(each.value, key));
+    if (others.every((other) => isAbsent(other) || isFalse(other))) yield* mustBeOn(each, "ebs.encrypted");
   }
 }
 
@@ -82,8 +92,7 @@ const classicVirtual = (place: Place) =>
     get(place.value, "osDisk.securityEncryptionType"),
   );
 
-const classicPool = (place: Place, keyOfCluster?: unknown) =>
-  azure(place, said(place, "hostEncryptionEnabled", "enableHostEncryption"), keyOfCluster);
+const classicPoolKey = (place: Place) => said(place, "hostEncryptionEnabled", "enableHostEncryption");
 
 /**
  * Azure and Google encrypt every disk. Azure leaves out the temporary ones and caches, unless the host
@@ -103,7 +112,10 @@ export const diskEncryption: Control = cloudControl(
     "aws:efs/fileSystem:FileSystem": (props) => mustBeOn(whole(props), "encrypted"),
     "aws-native:efs:FileSystem": (props) => mustBeOn(whole(props), "encrypted"),
     ...forTypes([INSTANCE, SPOT_INSTANCE, LAUNCH_CONFIGURATION], (props) => machine(whole(props))),
-    [INSTANCE_NATIVE]: (props) => nativeMachine(whole(props)),
+    ...forTypes([INSTANCE_NATIVE, LAUNCH_CONFIGURATION_NATIVE], (props) => nativeMachine(whole(props))),
+    *[SPOT_FLEET](props) {
+      for (const each of items(whole(props), "launchSpecifications")) yield* fleetMachine(each);
+    },
     [LAUNCH_TEMPLATE]: (props) => mappings(whole(props)),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => mappings(part(whole(props), "launchTemplateData")),
     *[EKS_COMPONENT](props) {
@@ -116,7 +128,7 @@ export const diskEncryption: Control = cloudControl(
     "aws:ebs/encryptionByDefault:EncryptionByDefault": (props) => mustNotBeOff(whole(props), "enabled"),
     [AZURE_MACHINE]: (props) => nativeVirtual(whole(props)),
     [AZURE_SCALE_SET]: (props) => nativeVirtual(part(whole(props), "virtualMachineProfile")),
-    ...forTypes([...AZURE_MACHINES_CLASSIC, ...AZURE_SCALE_SETS_CLASSIC], (props) =>
+    ...forTypes([...AZURE_MACHINES_CLASSIC, ...AZURE_SCALE_SETS_CLASSIC, AZURE_SCALE_SET_MIXED], (props) =>
       classicVirtual(whole(props)),
     ),
     "azure-native:compute:Disk": (props) =>
@@ -127,8 +139,12 @@ export const diskEncryption: Control = cloudControl(
       for (const each of items(whole(props), "agentPoolProfiles"))
         yield* azure(each, "enableEncryptionAtHost", props.diskEncryptionSetID);
     },
-    [AKS_POOL]: (props) => azure(whole(props), "enableEncryptionAtHost"),
-    [AKS_CLASSIC]: (props) => classicPool(part(whole(props), "defaultNodePool"), props.diskEncryptionSetId),
-    [AKS_POOL_CLASSIC]: (props) => classicPool(whole(props)),
+    *[AKS_CLASSIC](props) {
+      const place = part(whole(props), "defaultNodePool");
+      yield* azure(place, classicPoolKey(place), props.diskEncryptionSetId);
+    },
+    // The disk encryption set of a pool is its cluster's, and the pool cannot name it.
+    [AKS_POOL]: (props) => mustNotBeOff(whole(props), "enableEncryptionAtHost"),
+    [AKS_POOL_CLASSIC]: (props) => mustNotBeOff(whole(props), classicPoolKey(whole(props))),
   },
 );

@@ -1,7 +1,7 @@
 import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import { isAbsent, isKnown, isTrue, numberOf, textOf } from "../../value.ts";
-import { cloudControl, forTypes, get, isEmpty, items, type Place, part, whole } from "./cloud.ts";
+import { cloudControl, forTypes, get, isEmpty, items, type Place, part, said, whole } from "./cloud.ts";
 import { EVERY, namesOf, type Ports, portsOf, protocolOf } from "./ports.ts";
 import { worldIn } from "./ranges.ts";
 import { EKS_MANAGED_NODES, EKS_NODES, EKS_NODES_NATIVE } from "./types.ts";
@@ -21,18 +21,28 @@ interface AwsKeys {
 const BLOCK: AwsKeys = { protocol: "protocol", lists: ["cidrBlocks", "ipv6CidrBlocks"] };
 const RULE: AwsKeys = { protocol: "ipProtocol", texts: ["cidrIpv4", "cidrIpv6"] };
 const NATIVE: AwsKeys = { protocol: "ipProtocol", texts: ["cidrIp", "cidrIpv6"] };
+const LIGHTSAIL: AwsKeys = { protocol: "protocol", lists: ["cidrs", "ipv6Cidrs"] };
 
 function* aws(place: Place, { protocol, lists = [], texts = [] }: AwsKeys): Generator<Finding> {
-  const said = protocolOf(get(place.value, protocol));
-  // With all protocols, AWS does not look at ports.
-  const names = namesOf(said, [said === "all" ? EVERY : awsPorts(place.value)]);
+  const names = awsNames(place, protocol);
   for (const key of lists) yield* open(items(place, key), part(place, key).path, names);
   for (const key of texts) yield* open([part(place, key)], part(place, key).path, names);
 }
 
+/** With all protocols, AWS does not look at ports. */
+function awsNames(place: Place, key: string): string[] {
+  const protocol = protocolOf(get(place.value, key));
+  return namesOf(protocol, [protocol === "all" ? EVERY : awsPorts(place.value, AWS_PORTS)]);
+}
+
+/** Where a rule says its first and its last port. */
+type PortKeys = readonly [first: string, last: string];
+
+const AWS_PORTS: PortKeys = ["fromPort", "toPort"];
+
 /** Where a port is left out, or is -1, AWS means every one. */
-function awsPorts(rule: unknown): Ports | undefined {
-  const [from, to] = [get(rule, "fromPort"), get(rule, "toPort")];
+function awsPorts(rule: unknown, keys: PortKeys): Ports | undefined {
+  const [from, to] = keys.map((key) => get(rule, key));
   if (!isKnown(from) || !isKnown(to)) return undefined;
   const [first, last] = [numberOf(from) ?? 0, numberOf(to) ?? 65535];
   return { from: first, to: first < 0 || last < 0 ? 65535 : last };
@@ -48,15 +58,43 @@ function* securityGroupRule(place: Place): Generator<Finding> {
  * A list of a subnet lets answers in by their ports, for it does not know which packets are such: a wide rule of
  * ports from 1024 is one for answers.
  */
-function* networkAcl(place: Place, action: string, isOut: unknown): Generator<Finding> {
+function* networkAcl(
+  place: Place,
+  action: string,
+  isOut: unknown,
+  keys: PortKeys = AWS_PORTS,
+): Generator<Finding> {
   if (!isKnown(isOut) || isTrue(isOut) || !isWord(get(place.value, action), "allow")) return;
   const protocol = protocolOf(get(place.value, "protocol"));
-  const ports = protocol === "all" ? EVERY : awsPorts(place.value);
+  const ports = protocol === "all" ? EVERY : awsPorts(place.value, keys);
   if (ports !== undefined && ports.from >= 1024 && ports.to - ports.from > 1000) return;
   const names = namesOf(protocol, [ports]);
   for (const key of ["cidrBlock", "ipv6CidrBlock"])
     yield* open([part(place, key)], part(place, key).path, names);
 }
+
+/** Where a rule names no sources, Lightsail lets everyone in. */
+function* lightsail(place: Place): Generator<Finding> {
+  yield* aws(place, LIGHTSAIL);
+  const names = awsNames(place, LIGHTSAIL.protocol);
+  const sources = ["cidrs", "ipv6Cidrs", "cidrListAliases"].map((key) => get(place.value, key));
+  if (names.length > 0 && sources.every((source) => isKnown(source) && isEmpty(source)))
+    yield {
+      path: part(place, "cidrs").path,
+      what: `nothing is said, so the world reaches ${names.join(", ")}`,
+    };
+}
+
+/** A list has no ports: those who use it in their rules do not see that it is the world. */
+function* prefixes(sources: readonly Place[], list: string): Generator<Finding> {
+  for (const path of worldIn(sources, list)) yield { path, what: "the world is in it" };
+}
+
+const prefixList = (props: unknown) =>
+  prefixes(
+    items(whole(props), "entries").map((entry) => part(entry, "cidr")),
+    "entries",
+  );
 
 /** With a key and no group that may use it, EKS opens SSH to the Internet. */
 function* remoteAccess(place: Place, key: string, groups: string): Generator<Finding> {
@@ -107,13 +145,41 @@ function* google(place: Place): Generator<Finding> {
     yield { path: "sourceRanges", what: `nothing is said, so the world reaches ${names.join(", ")}` };
 }
 
+/** What Google calls the networks that a rule is for; providers have had several names for it. */
+const scopeOf = (place: Place): Place =>
+  part(place, said(place, "match.srcNetworkContext", "match.srcNetworkType", "match.srcNetworkScope"));
+
+/** The other scopes are networks that are not the Internet. */
+const OF_INTERNET = ["", "unspecified", "internet"];
+
+const SOURCES = [
+  "srcIpRanges",
+  "srcRegionCodes",
+  "srcAddressGroups",
+  "srcFqdns",
+  "srcSecureTags",
+  "srcThreatIntelligences",
+  "srcNetworks",
+];
+
+/** A country is as good as the world; sources beside it let in more, not less. */
 function* googlePolicy(place: Place): Generator<Finding> {
   const { value } = place;
   const disabled = get(value, "disabled");
   const isIn = isWord(get(value, "direction"), "ingress") && isWord(get(value, "action"), "allow");
   if (!isIn || !isKnown(disabled) || isTrue(disabled)) return;
+  const scope = scopeOf(place);
+  const word = isAbsent(scope.value) ? "" : textOf(scope.value)?.toLowerCase();
+  if (word === undefined || !OF_INTERNET.includes(word)) return;
   const names = googleNames(items(place, "match.layer4Configs"), "ipProtocol");
   yield* open(items(place, "match.srcIpRanges"), part(place, "match.srcIpRanges").path, names);
+  if (names.length === 0) return;
+  const what = `the world reaches ${names.join(", ")}`;
+  const countries = part(place, "match.srcRegionCodes");
+  if (isKnown(countries.value) && !isEmpty(countries.value)) yield { path: countries.path, what };
+  const sources = SOURCES.map((key) => get(value, `match.${key}`));
+  const isAlone = sources.every((source) => isKnown(source) && isEmpty(source));
+  if (word === "internet" && isAlone) yield { path: scope.path, what };
 }
 
 function* eachOf(props: unknown, key: string, keys: AwsKeys): Generator<Finding> {
@@ -142,6 +208,14 @@ export const openToWorld: Control = cloudControl(
     ),
     "aws:ec2/networkAclRule:NetworkAclRule": (props) =>
       networkAcl(whole(props), "ruleAction", props.egress ?? false),
+    "aws-native:ec2:NetworkAclEntry": (props) =>
+      networkAcl(whole(props), "ruleAction", props.egress ?? false, ["portRange.from", "portRange.to"]),
+    *"aws:lightsail/instancePublicPorts:InstancePublicPorts"(props) {
+      for (const ports of items(whole(props), "portInfos")) yield* lightsail(ports);
+    },
+    ...forTypes(["aws:ec2/managedPrefixList:ManagedPrefixList", "aws-native:ec2:PrefixList"], prefixList),
+    "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry": (props) =>
+      prefixes([part(whole(props), "cidr")], "cidr"),
     "aws:ec2/securityGroupRule:SecurityGroupRule": (props) => securityGroupRule(whole(props)),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": (props) => aws(whole(props), RULE),
     "aws-native:ec2:SecurityGroup": (props) => eachOf(props, "securityGroupIngress", NATIVE),

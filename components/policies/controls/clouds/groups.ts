@@ -20,6 +20,7 @@ import {
   AKS_POOL,
   AKS_POOL_CLASSIC,
   AZURE_SCALE_SET,
+  AZURE_SCALE_SET_MIXED,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
   EKS_MANAGED_NODES,
@@ -28,6 +29,7 @@ import {
   EKS_NODES_NATIVE,
   GKE,
   GKE_POOL,
+  SPOT_FLEET,
 } from "./types.ts";
 
 const TOO_MANY = "it is above the site's highest";
@@ -122,8 +124,7 @@ export const groupMaximum: Control = cloudControl(
       atMost(whole(props), "targetCapacitySpecification.totalTargetCapacity", settings),
     "aws-native:ec2:Ec2Fleet": (props, settings) =>
       atMost(whole(props), "targetCapacitySpecification.totalTargetCapacity", settings),
-    "aws:ec2/spotFleetRequest:SpotFleetRequest": (props, settings) =>
-      atMost(whole(props), "targetCapacity", settings),
+    [SPOT_FLEET]: (props, settings) => atMost(whole(props), "targetCapacity", settings),
     *[AKS](props, settings) {
       for (const pool of items(whole(props), "agentPoolProfiles")) yield* nativePool(pool, settings);
     },
@@ -131,7 +132,9 @@ export const groupMaximum: Control = cloudControl(
     [AKS_CLASSIC]: (props, settings) => classicPool(part(whole(props), "defaultNodePool"), settings),
     [AKS_POOL_CLASSIC]: (props, settings) => classicPool(whole(props), settings),
     [AZURE_SCALE_SET]: (props, settings) => atMost(whole(props), "sku.capacity", settings),
-    ...forTypes(AZURE_SCALE_SETS_CLASSIC, (props, settings) => atMost(whole(props), "instances", settings)),
+    ...forTypes([...AZURE_SCALE_SETS_CLASSIC, AZURE_SCALE_SET_MIXED], (props, settings) =>
+      atMost(whole(props), "instances", settings),
+    ),
     ...forTypes(
       [
         "azure-native:monitor:AutoscaleSetting",

@@ -21,6 +21,7 @@ import {
   INSTANCE,
   INSTANCE_NATIVE,
   LAUNCH_CONFIGURATION,
+  LAUNCH_CONFIGURATION_NATIVE,
   LAUNCH_TEMPLATE,
   LAUNCH_TEMPLATE_NATIVE,
   SPOT_INSTANCE,
@@ -36,8 +37,19 @@ function* metadataOfEc2(place: Place): Generator<Finding> {
   if (!isKnown(endpoint) || endpoint === "disabled") return;
   if (!mayTakeFrom(place, "metadataOptions.httpTokens"))
     yield* mustBeOneOf(place, "metadataOptions.httpTokens", ["required"]);
-  const hops = part(place, "metadataOptions.httpPutResponseHopLimit");
-  if ((numberOf(hops.value) ?? 1) > 1) yield { path: hops.path, what: "containers reach it" };
+  yield* hops(place, "metadataOptions.httpPutResponseHopLimit");
+}
+
+/** What an account's machines have where they say nothing; a limit of -1 says nothing itself. */
+function* defaultsOfEc2(place: Place): Generator<Finding> {
+  const tokens = part(place, "httpTokens");
+  if (tokens.value === "optional") yield { path: tokens.path };
+  yield* hops(place, "httpPutResponseHopLimit");
+}
+
+function* hops(place: Place, key: string): Generator<Finding> {
+  const { value, path } = part(place, key);
+  if ((numberOf(value) ?? 1) > 1) yield { path, what: "containers reach it" };
 }
 
 /** What each machine of GKE is made of, of a cluster or of a pool. Autopilot's are Google's to make. */
@@ -72,9 +84,18 @@ export const nodeMetadata: Control = cloudControl(
     source: "CIS benchmark of GKE",
   },
   {
-    ...forTypes([INSTANCE, INSTANCE_NATIVE, SPOT_INSTANCE, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION], (props) =>
-      metadataOfEc2(whole(props)),
+    ...forTypes(
+      [
+        INSTANCE,
+        INSTANCE_NATIVE,
+        SPOT_INSTANCE,
+        LAUNCH_TEMPLATE,
+        LAUNCH_CONFIGURATION,
+        LAUNCH_CONFIGURATION_NATIVE,
+      ],
+      (props) => metadataOfEc2(whole(props)),
     ),
+    "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults": (props) => defaultsOfEc2(whole(props)),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => metadataOfEc2(part(whole(props), "launchTemplateData")),
     // What these leave out, the resources that they make say.
     ...forTypes(EKS_NODES_COMPONENTS, (props) =>

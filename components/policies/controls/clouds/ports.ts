@@ -14,6 +14,7 @@ export type Protocol = "tcp" | "udp" | "all" | "other";
  */
 const GUARDED: readonly (readonly [port: number, name: string])[] = [
   [22, "SSH"],
+  [23, "Telnet"],
   [2375, "Docker"],
   [2376, "Docker"],
   [2377, "Swarm"],
@@ -21,6 +22,8 @@ const GUARDED: readonly (readonly [port: number, name: string])[] = [
   [2380, "etcd"],
   [3389, "RDP"],
   [4789, "VXLAN"],
+  [5985, "WinRM"],
+  [5986, "WinRM"],
   [6443, "Kubernetes"],
   [7946, "Swarm"],
   [8472, "VXLAN"],

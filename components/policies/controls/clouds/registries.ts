@@ -5,6 +5,7 @@ import {
   cloudControl,
   forTypes,
   get,
+  isEmpty,
   items,
   jsonOf,
   mustBeOff,
@@ -13,6 +14,7 @@ import {
   mustNotBeOff,
   type Place,
   part,
+  said,
   whole,
 } from "./cloud.ts";
 import { worldIn } from "./ranges.ts";
@@ -20,6 +22,10 @@ import { worldIn } from "./ranges.ts";
 const ECR = "aws:ecr/repository:Repository";
 const ECR_NATIVE = "aws-native:ecr:Repository";
 const ECR_COMPONENT = "awsx:ecr:Repository";
+const ECR_TEMPLATES = [
+  "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate",
+  "aws-native:ecr:RepositoryCreationTemplate",
+] as const;
 const ACR = "azure-native:containerregistry:Registry";
 const ACR_CLASSIC = "azure:containerservice/registry:Registry";
 const GAR = "gcp:artifactregistry/repository:Repository";
@@ -74,6 +80,17 @@ function* immutable(place: Place): Generator<Finding> {
   yield* mustBeOn(place, "dockerConfig.immutableTags");
 }
 
+const COPIES = "PULL_THROUGH_CACHE";
+
+/** A template says which repositories are made by it, such as those for copies from elsewhere. */
+function* immutableTemplate(place: Place): Generator<Finding> {
+  const purposes = get(place.value, said(place, "appliedFors", "appliedFor"));
+  if (!isKnown(purposes)) return;
+  const isForCopies =
+    !isEmpty(purposes) && listed(purposes).every((each) => !isKnown(each) || each === COPIES);
+  if (!isForCopies) yield* mustBeOneOf(place, "imageTagMutability", ["IMMUTABLE"]);
+}
+
 const registryImmutable = cloudControl(
   {
     id: "registry-immutable",
@@ -85,6 +102,7 @@ const registryImmutable = cloudControl(
     ...forTypes([ECR, ECR_NATIVE, ECR_COMPONENT], (props) =>
       mustBeOneOf(whole(props), "imageTagMutability", ["IMMUTABLE"]),
     ),
+    ...forTypes(ECR_TEMPLATES, (props) => immutableTemplate(whole(props))),
     [GAR]: (props) => immutable(whole(props)),
   },
 );
@@ -92,6 +110,22 @@ const registryImmutable = cloudControl(
 /** Conditions that name whose a request is, or where from. */
 const NARROWING =
   /^aws:(?:Principal(?:Org(?:ID|Paths)|Account|Arn)|Source(?:Vpc|Vpce|Account|Arn|Org(?:ID|Paths))|userid)$/i;
+
+/** Operators to which `*` and `?` stand for other characters; to AWS, ArnEquals is ArnLike. */
+const WITH_WILDCARDS = /(?:Like|ArnEquals)$/i;
+
+/** What of a condition's value says whose a request is. An ARN has its account, or, as buckets' do, a name for all accounts. */
+function owner(value: string): string {
+  const [arn, , , , account, resource] = value.split(":");
+  if (arn !== "arn") return value.split(/[:/]/)[0]!;
+  return account || (resource?.split("/")[0] ?? "*");
+}
+
+function isNarrow(operator: string, value: unknown): boolean {
+  if (!isKnown(value)) return true;
+  if (value === "*") return false;
+  return !WITH_WILDCARDS.test(operator) || !/[*?]/.test(owner(String(value)));
+}
 
 function isNarrowed(condition: unknown): boolean {
   if (!isKnown(condition)) return true;
@@ -101,8 +135,12 @@ function isNarrowed(condition: unknown): boolean {
       ([operator, keys]) =>
         /^(?:ForAnyValue:)?(?:String|Arn)(?:Equals|Like)/i.test(operator) &&
         !/IfExists$/i.test(operator) &&
-        isObject(keys) &&
-        Object.entries(keys).some(([key, value]) => NARROWING.test(key) && !listed(value).includes("*")),
+        (!isKnown(keys) ||
+          (isObject(keys) &&
+            Object.entries(keys).some(
+              ([key, value]) =>
+                NARROWING.test(key) && listed(value).every((each) => isNarrow(operator, each)),
+            ))),
     )
   );
 }
@@ -154,7 +192,10 @@ function* rangesOf(place: Place, key: string): Generator<Finding> {
 function* azure(place: Place): Generator<Finding> {
   const rule = get(place.value, "networkRuleSet.defaultAction");
   if (isKnown(rule) && rule !== "Deny") yield* mustBeOneOf(place, "publicNetworkAccess", ["Disabled"]);
-  yield* rangesOf(place, "iPAddressOrRange");
+  const access = get(place.value, "publicNetworkAccess");
+  // Ranges let in nobody where the public endpoint is closed.
+  if (isKnown(access) && textOf(access)?.toLowerCase() !== "disabled")
+    yield* rangesOf(place, "iPAddressOrRange");
   yield* mustBeOff(place, "adminUserEnabled");
   yield* mustBeOff(place, "anonymousPullEnabled");
 }
@@ -166,7 +207,7 @@ function* azureClassic(place: Place): Generator<Finding> {
   const { value, path } = part(place, "publicNetworkAccessEnabled");
   if (isKnown(action) && action !== "Deny" && isKnown(value) && !isFalse(value))
     yield isAbsent(value) ? { path, what: "nothing is said" } : { path };
-  yield* rangesOf(place, "ipRange");
+  if (isKnown(value) && !isFalse(value)) yield* rangesOf(place, "ipRange");
   yield* mustBeOff(place, "adminEnabled");
   yield* mustBeOff(place, "anonymousPullEnabled");
 }
@@ -188,6 +229,8 @@ const registryPublic = cloudControl(
       (props) => policyOfEcr(whole(props), "policy"),
     ),
     [ECR_NATIVE]: (props) => policyOfEcr(whole(props), "repositoryPolicyText"),
+    "aws-native:ecr:RegistryPolicy": (props) => policyOfEcr(whole(props), "policyText"),
+    ...forTypes(ECR_TEMPLATES, (props) => policyOfEcr(whole(props), "repositoryPolicy")),
     ...forTypes(["aws:ecrpublic/repository:Repository", "aws-native:ecr:PublicRepository"], published),
     [ACR]: (props) => azure(whole(props)),
     [ACR_CLASSIC]: (props) => azureClassic(whole(props)),

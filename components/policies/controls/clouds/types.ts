@@ -6,6 +6,8 @@ export const EKS_NODES = "aws:eks/nodeGroup:NodeGroup";
 export const EKS_NODES_NATIVE = "aws-native:eks:Nodegroup";
 export const EKS_NODES_COMPONENTS = ["eks:index:NodeGroup", "eks:index:NodeGroupV2"] as const;
 export const EKS_MANAGED_NODES = "eks:index:ManagedNodeGroup";
+export const EKS_ADDON_COMPONENT = "eks:index:Addon";
+export const EKS_NETWORK_COMPONENT = "eks:index:VpcCniAddon";
 
 export const AKS = "azure-native:containerservice:ManagedCluster";
 export const AKS_POOL = "azure-native:containerservice:AgentPool";
@@ -22,6 +24,8 @@ export const SPOT_INSTANCE = "aws:ec2/spotInstanceRequest:SpotInstanceRequest";
 export const LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
 export const LAUNCH_TEMPLATE_NATIVE = "aws-native:ec2:LaunchTemplate";
 export const LAUNCH_CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration";
+export const LAUNCH_CONFIGURATION_NATIVE = "aws-native:autoscaling:LaunchConfiguration";
+export const SPOT_FLEET = "aws:ec2/spotFleetRequest:SpotFleetRequest";
 
 export const AZURE_MACHINE = "azure-native:compute:VirtualMachine";
 export const AZURE_SCALE_SET = "azure-native:compute:VirtualMachineScaleSet";
@@ -33,9 +37,13 @@ export const AZURE_SCALE_SETS_CLASSIC = [
   "azure:compute/linuxVirtualMachineScaleSet:LinuxVirtualMachineScaleSet",
   "azure:compute/windowsVirtualMachineScaleSet:WindowsVirtualMachineScaleSet",
 ] as const;
+/** Of machines of either system, which it says in other places than those of one. */
+export const AZURE_SCALE_SET_MIXED =
+  "azure:compute/orchestratedVirtualMachineScaleSet:OrchestratedVirtualMachineScaleSet";
 
 export const GOOGLE_MACHINES = [
   "gcp:compute/instance:Instance",
+  "gcp:compute/instanceFromTemplate:InstanceFromTemplate",
   "gcp:compute/instanceTemplate:InstanceTemplate",
   "gcp:compute/regionInstanceTemplate:RegionInstanceTemplate",
 ] as const;

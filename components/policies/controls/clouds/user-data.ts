@@ -2,11 +2,12 @@ import type { Control } from "../../control.ts";
 import type { Finding } from "../../resource.ts";
 import { isObject, textOf } from "../../value.ts";
 import { holdsCredential, isSecretVariable } from "../credentials.ts";
-import { cloudControl, forTypes, items, nodesOfEks, type Place, part, whole } from "./cloud.ts";
+import { cloudControl, forTypes, items, jsonOf, nodesOfEks, type Place, part, whole } from "./cloud.ts";
 import {
   AZURE_MACHINE,
   AZURE_MACHINES_CLASSIC,
   AZURE_SCALE_SET,
+  AZURE_SCALE_SET_MIXED,
   AZURE_SCALE_SETS_CLASSIC,
   EKS_COMPONENT,
   EKS_MANAGED_NODES,
@@ -17,8 +18,10 @@ import {
   INSTANCE,
   INSTANCE_NATIVE,
   LAUNCH_CONFIGURATION,
+  LAUNCH_CONFIGURATION_NATIVE,
   LAUNCH_TEMPLATE,
   LAUNCH_TEMPLATE_NATIVE,
+  SPOT_FLEET,
   SPOT_INSTANCE,
 } from "./types.ts";
 
@@ -42,9 +45,16 @@ const OF_EKS = [
 
 const isPlain = (key: string): boolean => /^[A-Za-z_]\w*$/.test(key);
 
-/** Metadata are named by whoever gives them, scripts among them. */
-function* metadata(place: Place): Generator<Finding> {
-  const { value, path } = part(place, "metadata");
+const metadata = (place: Place) => named(part(place, "metadata"));
+
+/** What an extension is told, as an object or as JSON text; what is protected Azure seals for the machine. */
+const settingsOf = (place: Place): Place => {
+  const { value, path } = part(place, "settings");
+  return { value: jsonOf(value), path };
+};
+
+/** Metadata and settings are named by whoever gives them, scripts among them. */
+function* named({ value, path }: Place): Generator<Finding> {
   if (!isObject(value)) return;
   for (const [key, each] of Object.entries(value)) {
     const text = textOf(each);
@@ -69,10 +79,14 @@ export const secretInUserData: Control = cloudControl(
         SPOT_INSTANCE,
         LAUNCH_TEMPLATE,
         LAUNCH_CONFIGURATION,
+        LAUNCH_CONFIGURATION_NATIVE,
         "aws:lightsail/instance:Instance",
       ],
       (props) => texts(whole(props), "userData", "userDataBase64"),
     ),
+    *[SPOT_FLEET](props) {
+      for (const each of items(whole(props), "launchSpecifications")) yield* texts(each, "userData");
+    },
     [LAUNCH_TEMPLATE_NATIVE]: (props) => texts(part(whole(props), "launchTemplateData"), "userData"),
     *[EKS_COMPONENT](props) {
       for (const place of nodesOfEks(props)) yield* texts(place, ...OF_EKS);
@@ -83,6 +97,20 @@ export const secretInUserData: Control = cloudControl(
       texts(part(whole(props), "virtualMachineProfile"), "osProfile.customData", "userData"),
     ...forTypes([...AZURE_MACHINES_CLASSIC, ...AZURE_SCALE_SETS_CLASSIC], (props) =>
       texts(whole(props), "customData", "userData"),
+    ),
+    [AZURE_SCALE_SET_MIXED]: (props) => texts(whole(props), "osProfile.customData", "userDataBase64"),
+    ...forTypes(
+      [
+        "azure-native:compute:VirtualMachineExtension",
+        "azure-native:compute:VirtualMachineScaleSetExtension",
+        "azure:compute/extension:Extension",
+        "azure:compute/virtualMachineScaleSetExtension:VirtualMachineScaleSetExtension",
+      ],
+      (props) => named(settingsOf(whole(props))),
+    ),
+    ...forTypes(
+      ["azure-native:compute:VirtualMachineRunCommand", "azure:compute/runCommand:RunCommand"],
+      (props) => texts(whole(props), "source.script"),
     ),
     "azure:compute/virtualMachine:VirtualMachine": (props) => texts(whole(props), "osProfile.customData"),
     *[GKE](props) {

@@ -7,6 +7,7 @@ import {
   component,
   forTypes,
   items,
+  mayBeAutomatic,
   mayBeOn,
   mustBeOneOf,
   mustBeThere,
@@ -23,8 +24,10 @@ import {
   AKS_POOL_CLASSIC,
   EKS,
   EKS_COMPONENT,
+  EKS_MANAGED_NODES,
   EKS_NATIVE,
   EKS_NODES,
+  EKS_NODES_COMPONENTS,
   EKS_NODES_NATIVE,
   GKE,
   GKE_POOL,
@@ -43,8 +46,8 @@ function* mustHaveChannel(place: Place, key: string): Generator<Finding> {
 const CHANNELS = ["patch", "stable", "rapid", "node-image"];
 
 /** The machines' own channel is on where nothing is said, as of the API of 2023-06-01. */
-function* aks(place: Place, channel: string, machines: string): Generator<Finding> {
-  yield* mustBeOneOf(place, channel, CHANNELS);
+function* aks(place: Place, channel: string, machines: string, otherwise?: string): Generator<Finding> {
+  yield* mustBeOneOf(place, channel, CHANNELS, otherwise);
   yield* mustHaveChannel(place, machines);
 }
 
@@ -69,7 +72,12 @@ const clusterUpgrades = cloudControl(
       mustBeOneOf(whole(props), "upgradePolicy.supportType", ["STANDARD"], "STANDARD"),
     ),
     [AKS]: (props) =>
-      aks(whole(props), "autoUpgradeProfile.upgradeChannel", "autoUpgradeProfile.nodeOSUpgradeChannel"),
+      aks(
+        whole(props),
+        "autoUpgradeProfile.upgradeChannel",
+        "autoUpgradeProfile.nodeOSUpgradeChannel",
+        mayBeAutomatic(props) ? "stable" : undefined,
+      ),
     [AKS_CLASSIC]: (props) => {
       const place = whole(props);
       const channel = said(place, "automaticUpgradeChannel", "automaticChannelUpgrade");
@@ -111,7 +119,12 @@ const clusterVersion = cloudControl(
     ...forTypes([EKS, EKS_NATIVE, EKS_NODES, EKS_NODES_NATIVE], (props, settings) =>
       versions(whole(props), ["version"], settings),
     ),
-    [EKS_COMPONENT]: component((props, settings) => versions(whole(props), ["version"], settings)),
+    ...forTypes(
+      [EKS_COMPONENT, EKS_MANAGED_NODES, ...EKS_NODES_COMPONENTS],
+      component((props, settings) =>
+        versions(whole(props), ["version", "nodeGroupOptions.version"], settings),
+      ),
+    ),
     *[AKS](props, settings) {
       yield* versions(whole(props), ["kubernetesVersion"], settings);
       for (const each of items(whole(props), "agentPoolProfiles"))
