@@ -27,14 +27,14 @@ function resourcesIn(value: unknown): Resource[] {
   if (Array.isArray(value)) return value.flatMap(resourcesIn);
   if (!isObject(value)) throw new Unreadable("neither an object of Kubernetes nor {type, name, props}");
   // A file may be both to its two readers.
-  const found = [...asPulumi(value), ...asKubernetes(value)];
-  if (found.length > 0) return found;
+  const found = [asPulumi(value), asKubernetes(value)];
+  if (found.some((each) => each !== undefined)) return found.flatMap((each) => each ?? []);
   throw new Unreadable("neither an object of Kubernetes (apiVersion, kind) nor {type, name, props}");
 }
 
-function asPulumi(value: Properties): Resource[] {
+function asPulumi(value: Properties): Resource[] | undefined {
   const { type, name, props } = value;
-  if (typeof type !== "string" || !isObject(props)) return [];
+  if (typeof type !== "string" || !isObject(props)) return undefined;
   const timeouts = timeoutsOf(at(value.options ?? value.opts, "customTimeouts"));
   const known = asWritten(props) as Properties;
   const own = { type, name: typeof name === "string" ? name : nameOf(known), props: known, timeouts };
@@ -89,9 +89,9 @@ function seconds(time: unknown): number {
 }
 
 /** Each item of a list is a resource of its own, as it is to kubectl. */
-function asKubernetes(value: Properties): Resource[] {
+function asKubernetes(value: Properties): Resource[] | undefined {
   const { apiVersion, kind } = value;
-  if (typeof apiVersion !== "string" || typeof kind !== "string") return [];
+  if (typeof apiVersion !== "string" || typeof kind !== "string") return undefined;
   const whole = { type: kubernetesType(apiVersion, kind), name: nameOf(value), props: value };
   if (!kubernetesOf(whole.type)) throw new Unreadable("its apiVersion or kind is none of Kubernetes");
   if (!Array.isArray(value.items)) return [whole];

@@ -58,10 +58,9 @@ const seen = new WeakMap<Resource, Pod[]>();
 export function podsOf(resource: Resource): readonly Pod[] {
   const before = seen.get(resource);
   if (before) return before;
-  const pods = objectsOf(resource).flatMap(({ type, props, path }) => {
-    const pod = podOf(type, props, path);
-    return pod ? [pod] : [];
-  });
+  const pods = objectsOf(resource).flatMap(({ type, props, path }) =>
+    templatesOf(type, props).flatMap((keys) => podAt(type, props, path, keys) ?? []),
+  );
   seen.set(resource, pods);
   return pods;
 }
@@ -89,14 +88,24 @@ function flattened(own: KubernetesType, props: Properties, path: string): Kubern
     const type = said ?? { ...own, isList: false };
     return type.kind === "List" && !said ? [] : flattened(type, item, `${join(path, "items")}[${i}]`);
   });
-  return own.isList || own.kind === "List" ? items : [{ type: own, props, path }, ...items];
+  return isListOf(own, props) ? items : [{ type: own, props, path }, ...items];
 }
 
-function podOf(type: KubernetesType, props: Properties, path: string): Pod | undefined {
-  const shape = shapeOf(type, props);
-  if (!shape) return undefined;
-  const place = [path, ...shape.template].filter((part) => part !== "").join(".");
-  const template = at(props, ...shape.template);
+/** The kind of a custom resource may end in `List` and be none. */
+const isListOf = ({ isList, kind, group }: KubernetesType, { items }: Properties): boolean =>
+  kind === "List" || (isList && (!isAbsent(items) || /^[^.]*$|\.k8s\.io$/.test(group)));
+
+function podAt(
+  type: KubernetesType,
+  props: Properties,
+  path: string,
+  keys: readonly string[],
+): Pod | undefined {
+  const place = [path, ...keys]
+    .filter((part) => part !== "")
+    .join(".")
+    .replaceAll(".[", "[");
+  const template = at(props, ...keys.map((key) => key.replace(/^\[(\d+)\]$/, "$1")));
   const said = at(template, "spec");
   if (isAbsent(said) || !isKnown(said)) return undefined;
   // Of one that Kubernetes could not read no control may say that it holds nothing bad.
@@ -104,23 +113,54 @@ function podOf(type: KubernetesType, props: Properties, path: string): Pod | und
   const metadata = at(template, "metadata");
   const os = at(spec, "os", "name");
   const where = join(place, "spec");
+  const isPatch = type.isPatch || (!isUsual(keys) && isOverlay(spec));
   return {
     path: where,
     kind: type.kind,
     spec,
     metadata: { path: join(place, "metadata"), props: isObject(metadata) ? metadata : {} },
-    containers: containersOf(spec, where, type.isPatch),
+    containers: containersOf(spec, where, isPatch),
     isWindows: os === "windows" || os === UNKNOWN,
-    isPatch: type.isPatch,
+    isPatch,
   };
 }
 
-/** Custom resources such as Rollouts and Knative's Services have a pod's template where Deployments have it. */
-function shapeOf({ group, kind }: KubernetesType, props: Properties): Shape | undefined {
-  if (GROUPS.has(group) && Object.hasOwn(SHAPES, kind)) return SHAPES[kind];
-  return [SHAPES.Deployment!, SHAPES.CronJob!].find(({ template }) =>
-    Array.isArray(at(props, ...template, "spec", "containers")),
-  );
+const USUAL = new Set(Object.values(SHAPES).map(({ template }) => template.join(".")));
+
+/** Whether a template is where Kubernetes' own kinds have theirs. */
+const isUsual = (keys: readonly string[]): boolean => USUAL.has(keys.join("."));
+
+const isOwn = ({ group, kind }: KubernetesType): boolean => GROUPS.has(group) && Object.hasOwn(SHAPES, kind);
+
+/** Elsewhere operators take a part of a pod, to lay it over one of their own, which has the image. */
+const isOverlay = ({ containers }: Properties): boolean =>
+  listOf(containers).some((each) => isAbsent(at(each, "image")));
+
+/** Groups whose objects describe pods that they judge, and make none. */
+const JUDGES = /^(?:admissionregistration|apiextensions)\.k8s\.io$|(?:^|\.)(?:kyverno\.io|gatekeeper\.sh)$/;
+
+/** Keys that lead to the templates of an object's pods. */
+function templatesOf(type: KubernetesType, props: Properties): string[][] {
+  if (isOwn(type)) return [SHAPES[type.kind]!.template];
+  if (JUDGES.test(type.group)) return [];
+  return [...templatesIn(props.spec, ["spec"])];
+}
+
+/** How far down custom resources are searched: those of jobs of jobs have theirs at the fifth place. */
+const DEEPEST = 8;
+
+/**
+ * Custom resources, such as Rollouts, Knative's Services, JobSets and Ray's clusters, have templates where they like:
+ * whatever has a spec with a list of containers is one.
+ */
+function* templatesIn(value: unknown, keys: string[]): Generator<string[]> {
+  if (keys.length > DEEPEST) return;
+  if (Array.isArray(value)) {
+    for (const [i, each] of value.entries()) yield* templatesIn(each, [...keys, `[${i}]`]);
+  } else if (isObject(value)) {
+    if (Array.isArray(at(value, "spec", "containers"))) yield keys;
+    else for (const [key, each] of Object.entries(value)) yield* templatesIn(each, [...keys, key]);
+  }
 }
 
 const ROLES: readonly Role[] = ["containers", "initContainers", "ephemeralContainers"];
@@ -157,6 +197,22 @@ export function inherited(pod: Pod, container: Container, key: string): { value:
   if (shared !== undefined && shared !== null)
     return { value: shared, path: `${pod.path}.securityContext.${key}` };
   return { value: undefined, path: `${container.path}.securityContext.${key}` };
+}
+
+const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
+const HOOKS = ["postStart", "preStop"];
+
+/** What a container runs, as lists of words: itself, its probes and its hooks. */
+export function* commandsOf({
+  path,
+  props,
+}: Container): Generator<{ path: string; words: readonly unknown[] }> {
+  for (const key of ["command", "args"]) yield { path: `${path}.${key}`, words: listOf(props[key]) };
+  const places = [...PROBES.map((probe) => [probe]), ...HOOKS.map((hook) => ["lifecycle", hook])];
+  for (const place of places) {
+    const words = listOf(at(props, ...place, "exec", "command"));
+    yield { path: `${path}.${place.join(".")}.exec.command`, words };
+  }
 }
 
 /** Whether all of a pod's containers are known: a preview may not know the list. */

@@ -123,7 +123,7 @@ export function settingsOf(
   }
   return {
     environment: environmentOf(said, stack, problems),
-    registries: texts(said, "registries", [], problems),
+    registries: registriesOf(said, problems),
     maxCpu: quantity(said, "maxCpu", DEFAULTS.maxCpu, problems),
     maxMemory: quantity(said, "maxMemory", DEFAULTS.maxMemory, problems),
     maxGroupSize: quantity(said, "maxGroupSize", DEFAULTS.maxGroupSize, problems),
@@ -164,6 +164,15 @@ function texts(
   if (Array.isArray(value) && value.every((each) => typeof each === "string" && each !== "")) return value;
   problems.push(`${key}: not a list of texts`);
   return otherwise;
+}
+
+function registriesOf(said: Properties, problems: string[]): readonly string[] {
+  const registries = texts(said, "registries", [], problems);
+  // Container engines take a word alone for a path of Docker Hub, and nobody means it so.
+  const isWord = (each: string) => /^(?!localhost$)[\w-]+$/.test(each);
+  for (const each of registries.filter(isWord))
+    problems.push(`registries: "${each}" is no registry; for a path on Docker Hub write "${each}/"`);
+  return registries.filter((each) => !isWord(each));
 }
 
 function quantity(said: Properties, key: string, otherwise: number, problems: string[]): number {

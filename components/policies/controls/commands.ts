@@ -1,6 +1,6 @@
 /** Commands: on hosts over SSH, on the computer that runs Pulumi, and in containers. */
 import type { Addition, Control } from "../control.ts";
-import { POD_KINDS, podsOf } from "../pods.ts";
+import { commandsOf, POD_KINDS, podsOf } from "../pods.ts";
 import type { Finding, Resource } from "../resource.ts";
 import { disablesVerification, handsCredential, runsWhatItFetches } from "../shell.ts";
 import {
@@ -14,7 +14,8 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { CREDENTIAL, holdsCredential, isCredential, isElsewhere, isSecretVariable } from "./credentials.ts";
+import { CREDENTIAL, holdsCredential, isSecretVariable } from "./credentials.ts";
+import { givesCredential, isCredentialOption } from "./secrets.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;
 const REMOTE = /^command:remote:/;
@@ -38,7 +39,7 @@ function* scripts(resource: Resource): Generator<Script> {
   }
   for (const { containers } of podsOf(resource)) {
     for (const container of containers)
-      for (const key of ["command", "args"]) yield* script(`${container.path}.${key}`, container.props[key]);
+      for (const { path, words } of commandsOf(container)) yield* script(path, words);
   }
   for (const path of DOCKER[type] ?? []) yield* script(path, at(props, ...path.split(".")));
   if (type === HOST_STATE) yield* contents(props);
@@ -216,32 +217,38 @@ export const secretInArguments: Addition = {
   types: [...POD_KINDS, ...Object.keys(DOCKER)],
   *find(resource) {
     for (const { path, words } of argumentsOf(resource)) {
-      for (const [i, word] of words.entries()) {
-        const text = textOf(word) ?? "";
-        // One that begins with a name and its value is found as any such word.
-        const isScript =
-          /^(?!-*[\w.-]+=)\S*\s/.test(text) && (holdsCredential(text) || handsCredential(text));
-        if (!CREDENTIAL.test(text) && (isScript || isHanded(textOf(words[i - 1]) ?? "", text)))
-          yield { path: `${path}[${i}]` };
-      }
+      const texts = words.map((word) => textOf(word) ?? "");
+      const found = texts.flatMap((text, i) =>
+        !CREDENTIAL.test(text) &&
+        !givesCredential(text) &&
+        (isScript(text) || isHanded(texts[i - 1] ?? "", text))
+          ? [i]
+          : [],
+      );
+      for (const i of found) yield { path: `${path}[${i}]` };
+      // A word for each of a command's: `mysqladmin`, `-uroot`, `-p...`.
+      if (found.length === 0 && handsCredential(texts.filter((text) => !/\s/.test(text)).join(" ")))
+        yield { path };
     }
   },
 };
 
+/** Whether a word is several, and hands over a credential. */
+const isScript = (text: string): boolean =>
+  /^\S*\s/.test(text) && (holdsCredential(text) || handsCredential(text));
+
 function* argumentsOf(resource: Resource): Generator<{ path: string; words: readonly unknown[] }> {
   for (const { containers } of podsOf(resource)) {
-    for (const { path, props } of containers)
-      for (const key of ["command", "args"]) yield { path: `${path}.${key}`, words: listOf(props[key]) };
+    for (const container of containers) yield* commandsOf(container);
   }
   for (const path of DOCKER[resource.type] ?? [])
     yield { path, words: listOf(at(resource.props, ...path.split("."))) };
 }
 
-/** Options that end in `secret` name an object of the cluster as often. */
+/** Whether a word is the value of the option before it. */
 function isHanded(option: string, value: string): boolean {
   const [, name = ""] = /^--?([a-z][\w-]+)$/i.exec(option) ?? [];
-  if (/(?:secret|credential)s?$/i.test(name) || value.startsWith("-") || isElsewhere(value)) return false;
-  return isCredential(name, value);
+  return !value.startsWith("-") && isCredentialOption(name, value);
 }
 
 export const commands: readonly Control[] = [

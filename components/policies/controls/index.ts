@@ -9,7 +9,7 @@ import { sets } from "./namespaces.ts";
 import { platform, platformAdditions } from "./platform.ts";
 import { podSecurity } from "./pod-security.ts";
 import { provenance, provenanceSets } from "./provenance.ts";
-import { secrets } from "./secrets.ts";
+import { secretInPod, secrets } from "./secrets.ts";
 import { accountToken, workloads } from "./workloads.ts";
 
 /** Every control of the pack. */
@@ -32,6 +32,7 @@ export const controls: readonly Control[] = withAdditions(
     accountToken,
     secretInConfigMap,
     secretInArguments,
+    secretInPod,
     routeTls,
   ],
 );

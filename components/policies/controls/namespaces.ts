@@ -1,9 +1,9 @@
 /** Rules over all resources of a stack together. */
 import type { SetControl } from "../control.ts";
 import { join, type KubernetesObject, objectsOf, POD_KINDS, podsOf } from "../pods.ts";
-import { type Resource, tokenOf } from "../resource.ts";
+import { type KubernetesType, type Resource, tokenOf } from "../resource.ts";
 import { at, isKnown, listOf, objectOf, textOf, UNKNOWN } from "../value.ts";
-import { selectsAll } from "./exposure.ts";
+import { NETWORK_GROUPS, selectsAll } from "./exposure.ts";
 
 /** Kubernetes' own, which whoever makes the cluster looks after. */
 const OWN = new Set(["kube-system", "kube-public", "kube-node-lease"]);
@@ -37,14 +37,14 @@ const defaultDeny: SetControl = {
     const objects = resources.flatMap((resource) =>
       objectsOf(resource).map((object) => ({ ...object, resource })),
     );
-    const policies = objects.filter(({ type }) => type.kind === "NetworkPolicy" && !type.isPatch);
+    const policies = objects.filter(({ type }) => isPolicy(type) && !type.isPatch);
     // One of a namespace that is not known yet may be the one that is looked for.
     if (policies.some(({ props }) => !isKnown(at(props, "metadata", "namespace")))) return;
     for (const { type, props, path, resource } of objects) {
       if (type.kind !== "Namespace" || type.group !== "core" || type.isPatch) continue;
       const name = at(props, "metadata", "name");
       if (name === UNKNOWN || OWN.has(textOf(name) ?? "")) continue;
-      const own = policies.filter((policy) => at(policy.props, "metadata", "namespace") === name);
+      const own = policies.filter((policy) => namespaceOf(policy.props) === name);
       const denied = new Set(own.flatMap(deniedBy));
       if (denied.size < 2) yield { resource: resource as Resource, path: join(path, "metadata.name") };
     }
@@ -59,13 +59,14 @@ function* leftOut(
   objects: readonly Found[],
   policies: readonly Found[],
 ): Generator<{ resource: Resource; path: string; what: string }> {
-  const isForeign = ({ type }: Found) =>
-    /NetworkPolicy$/.test(type.kind) && type.group !== "networking.k8s.io";
-  if (policies.length === 0 || objects.some(isForeign)) return;
+  const foreign = objects.filter(({ type }) => /NetworkPolicy$/.test(type.kind) && !isPolicy(type));
+  // What others' policies select is not known; these hold for all namespaces.
+  if (foreign.some(({ type }) => /Cluster|Global|Admin|Baseline/.test(type.kind))) return;
+  const spaces = new Set(foreign.map(({ props }) => namespaceOf(props)));
   for (const { type, props, path, resource } of objects) {
     const space = namespaceOf(props);
     const own = policies.filter((policy) => namespaceOf(policy.props) === space);
-    if (own.length === 0 || OWN.has(space) || type.isPatch) continue;
+    if (own.length === 0 || OWN.has(space) || spaces.has(space) || type.isPatch) continue;
     for (const { metadata } of podsOf({ type: tokenOf(type), name: resource.name, props })) {
       const labels = at(metadata.props, "labels");
       if (own.some((policy) => selects(at(policy.props, "spec", "podSelector"), labels))) continue;
@@ -77,6 +78,10 @@ function* leftOut(
     }
   }
 }
+
+/** Kubernetes' own kind; Calico calls one of its kinds by the same name. */
+const isPolicy = ({ kind, group }: KubernetesType): boolean =>
+  kind === "NetworkPolicy" && NETWORK_GROUPS.has(group);
 
 const namespaceOf = (props: unknown): string => textOf(at(props, "metadata", "namespace")) ?? "default";
 

@@ -1,17 +1,37 @@
 /** Secrets that stand where they do not belong: in environments and arguments. */
-import { type Control, containerControl } from "../control.ts";
-import { at, isAbsent, isKnown, leaves, listOf, textOf } from "../value.ts";
-import { CREDENTIAL, isCredential, isNamedCredential } from "./credentials.ts";
+import { type Addition, type Control, containerControl } from "../control.ts";
+import { type Container, commandsOf, POD_KINDS, podsOf } from "../pods.ts";
+import { handsCredential } from "../shell.ts";
+import { at, isAbsent, isKnown, leaves, listOf, objectOf, textOf } from "../value.ts";
+import {
+  CREDENTIAL,
+  isCredential,
+  isCredentialItself,
+  isElsewhere,
+  isSecretVariable,
+} from "./credentials.ts";
 
 /** `$(NAME)`, which stands for another variable. */
 const REFERENCE = /^\$\([\w.-]+\)$/;
 
-/** `--password=...`; options that end in `secret` name an object of the cluster as often. */
-function givesCredential(word: string): boolean {
+/** What charts and operators call an option that names a Secret is left alone; these hold one. */
+const HOLDS_SECRET = /(?:app|client|cookie|session|shared|webhook)[._-]?secret$/i;
+
+/** Whether an option's name says that its value is a credential: those in `secret` name an object of the cluster as often. */
+export const isCredentialOption = (name: string, value: string): boolean =>
+  (!/(?:secret|credential)s?$/i.test(name) || HOLDS_SECRET.test(name)) &&
+  isCredential(name, value) &&
+  !isElsewhere(value);
+
+/** `--password=...`, `PASSWORD=...` */
+export function givesCredential(word: string): boolean {
   const [, dashes = "", name = "", value = ""] = /^(-*)([\w.-]+)=(.+)$/s.exec(word) ?? [];
-  if (REFERENCE.test(value) || (dashes !== "" && /(?:secret|credential)s?$/i.test(name))) return false;
-  return isCredential(name, value);
+  return dashes === "" ? isCredential(name, value) && !isElsewhere(value) : isCredentialOption(name, value);
 }
+
+/** Whether a variable is a credential by its name, or holds one; `$$(NAME)` stands for nothing. */
+const isSecretValue = (name: string, value: string): boolean =>
+  !REFERENCE.test(value) && isSecretVariable(name, value.replace(/^\$(?=\$\()/, "\\$"));
 
 const secretInEnvironment = containerControl(
   {
@@ -21,28 +41,61 @@ const secretInEnvironment = containerControl(
       "Credentials stand neither in a pod's description or a ConfigMap, nor in a container's environment",
     remedy: "keep it in a Secret, mounted as a file or named by valueFrom.secretKeyRef",
   },
-  function* ({ props, path }) {
+  function* (container) {
+    const { props, path } = container;
     for (const [i, variable] of listOf(props.env).entries()) {
       const [name, value] = [textOf(at(variable, "name")) ?? "", textOf(at(variable, "value"))];
-      if (
-        value !== undefined &&
-        !REFERENCE.test(value) &&
-        !CREDENTIAL.test(value) &&
-        isNamedCredential(name, value)
-      )
+      if (value !== undefined && !CREDENTIAL.test(value) && isSecretValue(name, value))
         yield { path: `${path}.env[${i}].value` };
     }
-    for (const key of ["command", "args"]) {
-      for (const [i, word] of listOf(props[key]).entries()) {
+    for (const { path: place, words } of commandsOf(container)) {
+      for (const [i, word] of words.entries()) {
         if (typeof word === "string" && !CREDENTIAL.test(word) && givesCredential(word))
-          yield { path: `${path}.${key}[${i}]` };
+          yield { path: `${place}[${i}]` };
       }
+    }
+    for (const [place, name, value] of headersOf(container)) {
+      if (!CREDENTIAL.test(value) && (isSecretValue(name, value) || handsCredential(`${name}: ${value}`)))
+        yield { path: place };
     }
     for (const leaf of leaves(props, path)) {
       if (typeof leaf.value === "string" && CREDENTIAL.test(leaf.value)) yield { path: leaf.path };
     }
   },
 );
+
+const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
+
+/** Headers that probes send, with where their values stand. */
+function* headersOf({ props, path }: Container): Generator<[path: string, name: string, value: string]> {
+  for (const probe of PROBES) {
+    for (const [i, header] of listOf(at(props, probe, "httpGet", "httpHeaders")).entries()) {
+      const [name, value] = [textOf(at(header, "name")), textOf(at(header, "value"))];
+      if (name !== undefined && value !== undefined)
+        yield [`${path}.${probe}.httpGet.httpHeaders[${i}].value`, name, value];
+    }
+  }
+}
+
+/** What of a pod is told to nobody but its volumes' drivers, and to all who read its annotations. */
+export const secretInPod: Addition = {
+  control: "secret-in-environment",
+  types: POD_KINDS,
+  *find(resource) {
+    for (const { path, spec, metadata } of podsOf(resource)) {
+      for (const [name, value] of Object.entries(objectOf(metadata.props.annotations))) {
+        if (typeof value === "string" && isCredentialItself(value))
+          yield { path: `${metadata.path}.annotations[${JSON.stringify(name)}]` };
+      }
+      for (const [i, volume] of listOf(spec.volumes).entries()) {
+        for (const [name, value] of Object.entries(objectOf(at(volume, "csi", "volumeAttributes")))) {
+          if (typeof value === "string" && isSecretVariable(name, value))
+            yield { path: `${path}.volumes[${i}].csi.volumeAttributes.${name}` };
+        }
+      }
+    }
+  },
+};
 
 /** An environment is inherited by every process, and is in what crashed ones leave behind. */
 const secretAsVariable = containerControl(

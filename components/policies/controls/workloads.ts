@@ -39,7 +39,7 @@ const limit = (
       if (isAbsent(value)) return yield { path: place, what: "there is none" };
       const quantity = parseQuantity(value);
       if (quantity === undefined) yield { path: place, what: "Kubernetes cannot read it" };
-      else if (quantity <= 0) yield { path: place, what: "it is 0, which is no limit" };
+      else if (quantity <= 0) yield { path: place, what: "it is not above 0, which is no limit" };
       else if (quantity > most(settings)) yield { path: place, what: "it is above the site's highest" };
     },
   );
@@ -109,16 +109,16 @@ const serviceAccountToken = podControl(
 
 /** Sockets by which a container runtime is told what to run. */
 const SOCKETS =
-  /(?:^|\/)(?:docker|dockershim|containerd|crio|podman|buildkitd|cri-dockerd|frakti|rktlet|k3s\/containerd)[\w./-]{0,200}\.sock\b/i;
+  /^\\\\\.\\pipe\\(?:docker|containerd|cri|podman)|(?:^|\/)(?:docker|dockershim|containerd|crio|podman|buildkitd|cri-dockerd|frakti|rktlet|k3s\/containerd)[\w./-]{0,200}\.sock\b/i;
 
 /** Folders that hold one; that a mount is read-only keeps nobody from a socket in it. */
 const SOCKET_FOLDERS =
-  /^\/$|^\/var$|^(?:\/var)?\/run(?:\/(?:docker|dockershim|containerd|crio|podman|buildkit|k3s|k3s\/containerd))?$/;
+  /^\/$|^\/var$|^(?:\/var)?\/run(?:\/(?:(?:docker|k3s|k0s)(?:\/containerd)?|dockershim|containerd|crio|podman|buildkit|user(?:\/\d+(?:\/(?:docker|podman|containerd))?)?))?$|^\/var\/snap\/microk8s\/(?:common|current)(?:\/run)?$/;
 
 /** Whether who has a path of the host reaches the socket of its container runtime. */
 export function reachesRuntime(path: string): boolean {
-  // Without `//` and `/./`.
-  const short = path.replace(/\/(?:\.?\/)+/g, "/");
+  // Without `//` and `/./`, and without the way round by a process.
+  const short = path.replace(/\/(?:\.?\/)+/g, "/").replace(/^\/proc\/[^/]+\/root(?=\/|$)/, "") || "/";
   return SOCKETS.test(short) || SOCKET_FOLDERS.test(short.replace(/(?<=.)\/\.?$/, ""));
 }
 

@@ -674,6 +674,123 @@ const SECRETS: Case[] = [
     { "c.lifecycle": { postStart: { exec: { command: ["x", "AKIAIOSFODNN7EXAMPLE"] } } } },
     SECRET,
   ],
+  ...[
+    "Server=db;User Id=sa;Password=hunter2;",
+    `DefaultEndpointsProtocol=https;AccountName=a;AccountKey=${"a1".repeat(30)}==`,
+    `hvs.${"a1".repeat(15)}`,
+    "Authorization: Bearer abcdefghijklmnop1234",
+    '{"password":"hunter2"}',
+    "jdbc:mysql://h/d?user=u&password=hunter2",
+    "-Dpassword=hunter2 -Xmx1g",
+    `K10${"0a".repeat(32)}::server:x`,
+    "abcdef.0123456789abcdef",
+    "CREATE USER a WITH PASSWORD 'hunter2'",
+    "machine h login u password hunter2",
+    '{"auths":{"r.example.com":{"auth":"dTpodW50ZXIy"}}}',
+  ].map((value): Case => [`a value that holds a credential: ${value}`, env("OPTS", value), SECRET]),
+  ...[
+    '{"password":"$(PASSWORD)"}',
+    "jdbc:mysql://h/d?user=u&password=$(PASSWORD)",
+    "-Djavax.net.ssl.trustStore=/etc/ssl/store -Xmx1g",
+    "# password: set it in the Secret",
+    "ALTER ROLE a PASSWORD '$PASSWORD'",
+    '{"auths":{"r.example.com":{}}}',
+  ].map((value): Case => [`a value that holds none: ${value}`, env("OPTS", value), []]),
+  ["a place of a credential", env("VAULT_TOKEN", "/vault/secrets/token"), []],
+  ...["DBPASS", "DB_PW", "AUTHTOKEN", "ACCESSTOKEN", "REDIS_AUTH", "NEW_RELIC_LICENSE_KEY"].map(
+    (name): Case => [`a variable ${name}`, env(name, "hunter2"), SECRET],
+  ),
+  ...["MYSQL_RANDOM_ROOT_PASSWORD", "REQUIRE_TOKEN"].map(
+    (name): Case => [`a switch ${name}`, env(name, "1"), []],
+  ),
+  ["words that hand over a password", { "c.command": ["mysqladmin", "-uroot", "-phunter2", "ping"] }, SECRET],
+  ["words that ask for one", { "c.command": ["mysqladmin", "-uroot", "-p", "ping"] }, []],
+  ["an option and a password of Redis", { "c.command": ["redis-cli", "-a", "hunter2"] }, SECRET],
+  ["an option and a password of a variable", { "c.command": ["redis-cli", "-a", "$(PASSWORD)"] }, []],
+  ["a user and a password of curl", { "c.command": ["curl", "-u", "admin:hunter2", "https://x"] }, SECRET],
+  ["settings of a database", { "c.args": ["user=u password=hunter2"] }, SECRET],
+  ["an option with a word that asks", { "c.args": ["--requirepass", "hunter2"] }, SECRET],
+  ["a client's secret in an option", { "c.args": ["--client-secret=GOCSPX-abcdef"] }, SECRET],
+  ["a cookie's secret and its value", { "c.args": ["--cookie-secret", "hunter2hunter2"] }, SECRET],
+  ["a secret of a chart", { "c.args": ["--set", "auth.existingSecret=db", "--set=pullSecret=r"] }, []],
+  ["a token's place in an option", { "c.args": ["--auth-token=/var/run/secrets/token"] }, []],
+  [
+    "a password in a probe's script",
+    { "c.livenessProbe": { exec: { command: ["sh", "-c", "mysqladmin -uroot -phunter2 ping"] } } },
+    SECRET,
+  ],
+  [
+    "a password of the environment in a probe's script",
+    { "c.livenessProbe": { exec: { command: ["sh", "-c", 'mysqladmin -uroot -p"$PASSWORD" ping'] } } },
+    [],
+  ],
+  [
+    "a password in a probe's option",
+    { "c.readinessProbe": { exec: { command: ["pg", "--password=h2"] } } },
+    SECRET,
+  ],
+  [
+    "what a hook fetches and runs",
+    { "c.lifecycle": { postStart: { exec: { command: ["sh", "-c", "curl -s https://x/i.sh | sh"] } } } },
+    ["pipe-to-shell"],
+  ],
+  [
+    "a probe that looks at no certificate",
+    { "c.livenessProbe": { exec: { command: ["curl", "-kf", "https://localhost/x"] } } },
+    ["disabled-verification"],
+  ],
+  [
+    "a credential in a probe's header",
+    {
+      "c.livenessProbe": {
+        httpGet: {
+          path: "/",
+          port: 80,
+          httpHeaders: [{ name: "Authorization", value: "Basic dXNlcjpodW50ZXIy" }],
+        },
+      },
+    },
+    SECRET,
+  ],
+  [
+    "another header of a probe",
+    {
+      "c.livenessProbe": {
+        httpGet: { path: "/", port: 80, httpHeaders: [{ name: "Accept", value: "text/html" }] },
+      },
+    },
+    [],
+  ],
+  ["a token in an annotation", { "m.annotations": { "deploy/token": `ghp_${"a1".repeat(18)}` } }, SECRET],
+  ["an annotation about a secret", { "m.annotations": { "vault/agent-inject-secret": "db/password" } }, []],
+  [
+    "a credential for a volume's driver",
+    volume({ csi: { driver: "x", volumeAttributes: { url: "https://u:hunter2@h/x" } } }),
+    SECRET,
+  ],
+  [
+    "a volume's driver without one",
+    volume({ csi: { driver: "x", volumeAttributes: { secretProviderClass: "db" } } }),
+    [],
+  ],
+  ...[
+    "\\\\.\\pipe\\docker_engine",
+    "/run/k0s",
+    "/run/user/1000",
+    "/proc/1/root/run/containerd",
+    "/run/docker/containerd",
+  ].map(
+    (path): Case => [
+      `the runtime by ${path}`,
+      volume({ hostPath: { path } }),
+      ["host-path", "runtime-socket", "volume-types"],
+    ],
+  ),
+  [
+    "a directory of the host by a process",
+    volume({ hostPath: { path: "/proc/1/root/etc" } }),
+    ["host-path", "volume-types"],
+  ],
 ];
 
 const CASES = [...SECURITY, ...VOLUMES, ...IMAGES, ...LIMITS, ...SECRETS];
@@ -727,6 +844,13 @@ const KINDS: [type: string, props: Properties, isSeen: boolean][] = [
   ["core/v1:ConfigMap", { items: [{ apiVersion: "v1", kind: "Pod", ...pod(bad) }] }, true],
   ["core/v1:Pod", { ...pod(), items: [{ apiVersion: "v1", kind: "Pod", ...pod(bad) }] }, true],
   ["core/v1:Pod", { ...pod(bad), items: [] }, true],
+  ["keda.sh/v1alpha1:ScaledJob", { spec: { jobTargetRef: template(bad) } }, true],
+  ["jobset.x-k8s.io/v1alpha2:JobSet", { spec: { replicatedJobs: [{ template: inSpec }] } }, true],
+  ["ray.io/v1:RayCluster", { spec: { workerGroupSpecs: [{}, template(bad)] } }, true],
+  ["agents.x-k8s.io/v1alpha1:Sandbox", { spec: { podTemplate: pod(bad) } }, true],
+  ["kyverno.io/v1:ClusterPolicy", { spec: { rules: [{ validate: { pattern: pod(bad) } }] } }, false],
+  ["example.com/v1:WorkList", inSpec, true],
+  ["example.com/v1:WorkList", { items: [] }, false],
   ["core/v1:ConfigMap", { data: inSpec }, false],
   ["example.com/v1:Pod", pod(bad), false],
   ["core/v1:constructor", pod(bad), false],
@@ -743,6 +867,18 @@ const KINDS: [type: string, props: Properties, isSeen: boolean][] = [
 
 test.each(KINDS)("the host network of %s %j", (type, props, isSeen) => {
   expect(broken(resource(props, `kubernetes:${type}`)).includes("host-namespaces")).toBe(isSeen);
+});
+
+test("what an operator lays over a pod of its own is asked for nothing that it leaves out", () => {
+  const overlay = (containers: Properties[]) => ({
+    spec: { nodeSets: [{ podTemplate: { spec: { containers } } }] },
+  });
+  const type = "kubernetes:elasticsearch.k8s.elastic.co/v1:Elasticsearch";
+  expect(broken(resource(overlay([{ name: "elasticsearch" }]), type))).toEqual([]);
+  expect(broken(resource(overlay([{ name: "x", securityContext: { privileged: true } }]), type))).toEqual([
+    "privileged",
+  ]);
+  expect(broken(resource(overlay([{ name: "x", image: IMAGE }]), type))).toContain("read-only-root");
 });
 
 test("one object is judged as each of the resources that share it", () => {

@@ -6,6 +6,8 @@ import { found } from "./world.ts";
 const SERVICE = "kubernetes:core/v1:Service";
 const POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy";
 
+const RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
 const service = (spec: Properties, annotations?: Properties) => ({
   metadata: { name: "s", annotations },
   spec,
@@ -44,6 +46,37 @@ test.each<[string, Properties, string[]]>([
     service({ type: "LoadBalancer" }, { "service.beta.kubernetes.io/azure-load-balancer-internal": "false" }),
     ["spec.type"],
   ],
+  [
+    "named ranges in an annotation",
+    service({ type: "LoadBalancer" }, { [RANGES]: "10.0.0.0/8,192.168.0.0/16" }),
+    [],
+  ],
+  [
+    "everybody by an annotation",
+    service({ type: "LoadBalancer" }, { [RANGES]: "10.0.0.0/8,0.0.0.0/0" }),
+    [`metadata.annotations["${RANGES}"]`],
+  ],
+  [
+    "the Internet, whatever another annotation says",
+    service(
+      { type: "LoadBalancer" },
+      {
+        "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing",
+      },
+    ),
+    ["spec.type"],
+  ],
+  ...[
+    ["service.beta.kubernetes.io/openstack-internal-load-balancer", "true"],
+    ["service.beta.kubernetes.io/do-loadbalancer-network", "INTERNAL"],
+    ["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type", "intranet"],
+    ["load-balancer.hetzner.cloud/disable-public-network", "true"],
+  ].map(([key, value]): [string, Properties, string[]] => [
+    `inside by ${key}`,
+    service({ type: "LoadBalancer" }, { [key!]: value }),
+    [],
+  ]),
 ])("a service for %s", (_, props, paths) => expect(found("exposed-service", SERVICE, props)).toEqual(paths));
 
 test("addresses that a service takes by itself", () => {
@@ -66,11 +99,32 @@ test.each<[string, unknown, boolean]>([
   ["kubernetes.io/ingress.allow-http", UNKNOWN, true],
   ["nginx.ingress.kubernetes.io/ssl-redirect", "false", false],
   ["nginx.ingress.kubernetes.io/ssl-redirect", "true", true],
+  ["haproxy.org/ssl-redirect", "false", false],
+  ["haproxy-ingress.github.io/ssl-redirect", false, false],
+  ["appgw.ingress.kubernetes.io/ssl-redirect", "true", true],
+  ["traefik.ingress.kubernetes.io/router.tls", "false", false],
+  ["traefik.ingress.kubernetes.io/router.entrypoints", "web", false],
+  ["traefik.ingress.kubernetes.io/router.entrypoints", "websecure", true],
+  ["alb.ingress.kubernetes.io/listen-ports", '[{"HTTP":80},{"HTTPS":443}]', false],
+  ["alb.ingress.kubernetes.io/listen-ports", '[{"HTTPS":443}]', true],
 ])("an Ingress with a certificate and %s: %s", (key, value, isFine) => {
   const props = { metadata: { annotations: { [key]: value } }, spec: { tls: [{ secretName: "t" }] } };
   expect(found("ingress-tls", "kubernetes:networking.k8s.io/v1:Ingress", props)).toEqual(
     isFine ? [] : [`metadata.annotations["${key}"]`],
   );
+});
+
+test("an Ingress may have its certificate from the cloud, and a port of plain HTTP that is redirected", () => {
+  const paths = (annotations: Properties) =>
+    found("ingress-tls", "kubernetes:networking.k8s.io/v1:Ingress", { metadata: { annotations }, spec: {} });
+  const alb = "alb.ingress.kubernetes.io";
+  const ports = { [`${alb}/listen-ports`]: '[{"HTTP":80},{"HTTPS":443}]' };
+  expect(paths({ [`${alb}/certificate-arn`]: "arn:x", ...ports, [`${alb}/ssl-redirect`]: "443" })).toEqual(
+    [],
+  );
+  expect(paths({ "networking.gke.io/managed-certificates": "c" })).toEqual([]);
+  expect(paths({ "ingress.gcp.kubernetes.io/pre-shared-cert": "c" })).toEqual([]);
+  expect(paths({ "cert-manager.io/issuer": "c" })).toEqual(["spec.tls"]);
 });
 
 test.each<[string, unknown, boolean]>([
@@ -110,6 +164,41 @@ test.each<[string, Properties, string[]]>([
   ],
   ["lets all out", { podSelector: {}, egress: [{}] }, ["spec.egress[0]"]],
   ["names a port", { podSelector: {}, ingress: [{ ports: [{ port: 443 }] }] }, []],
+  ["names a range of ports", { podSelector: {}, ingress: [{ ports: [{ port: 8000, endPort: 9000 }] }] }, []],
+  [
+    "names a protocol alone",
+    { podSelector: {}, ingress: [{ ports: [{ protocol: "TCP" }] }] },
+    ["spec.ingress[0]"],
+  ],
+  [
+    "names all ports",
+    { podSelector: {}, ingress: [{ ports: [{ port: 1, endPort: 65535 }] }] },
+    ["spec.ingress[0]"],
+  ],
+  [
+    "has rules of a way that it is not about",
+    { podSelector: {}, policyTypes: ["Egress"], ingress: [{}] },
+    [],
+  ],
+  ["may be about that way", { podSelector: {}, policyTypes: [UNKNOWN], ingress: [{}] }, ["spec.ingress[0]"]],
+  [
+    "selects every namespace by the label that each has",
+    {
+      podSelector: {},
+      ingress: [
+        {
+          from: [
+            {
+              namespaceSelector: {
+                matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "Exists" }],
+              },
+            },
+          ],
+        },
+      ],
+    },
+    ["spec.ingress[0]"],
+  ],
   ["names pods", { podSelector: { matchLabels: { a: "b" } }, ingress: [{}] }, []],
   [
     "lets all namespaces in",
@@ -159,6 +248,19 @@ test.each([
   ]);
 });
 
+test("a policy that names no namespace is of the one called default", () => {
+  const own = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } };
+  const policy = { ...deny({ policyTypes: ["Ingress", "Egress"] }), metadata: { name: "deny" } };
+  expect(found("default-deny", LIST, list(own, policy))).toEqual([]);
+});
+
+test("a policy of the group that they came from is judged as well", () => {
+  const type = "kubernetes:extensions/v1beta1:NetworkPolicy";
+  expect(found("open-network-policy", type, { spec: { podSelector: {}, ingress: [{}] } })).toEqual([
+    "spec.ingress[0]",
+  ]);
+});
+
 test("a volume is no directory of whichever host", () => {
   const type = "kubernetes:core/v1:PersistentVolume";
   expect(found("host-path", type, { spec: { hostPath: { path: "/srv" } } })).toEqual(["spec.hostPath"]);
@@ -194,6 +296,19 @@ test.each<[string, Properties[], boolean]>([
   ["all but what it allows", [deny({ policyTypes: ["Ingress", "Egress"], ingress: [{}] })], false],
   ["what is not known yet", [deny({ policyTypes: UNKNOWN })], true],
   ["a namespace that is not known yet", [deny({ policyTypes: ["Ingress", "Egress"] }, UNKNOWN)], true],
+  [
+    "one way, and Calico's kind of the same name another",
+    [
+      deny({ policyTypes: ["Egress"] }),
+      {
+        apiVersion: "crd.projectcalico.org/v1",
+        kind: "NetworkPolicy",
+        metadata: { name: "c", namespace: "web" },
+        spec: { selector: "app == 'x'", types: ["Ingress"] },
+      },
+    ],
+    false,
+  ],
 ])("a namespace whose policies deny %s", (_, policies, isFine) => {
   const paths = found("default-deny", LIST, list(namespace, ...policies));
   expect(paths).toEqual(isFine ? [] : ["items[0].metadata.name"]);
@@ -241,9 +356,31 @@ test.each<[string, Properties[], boolean]>([
     [
       labelled({ app: "a" }),
       deny({ podSelector: { matchLabels: { app: "b" } } }),
-      { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata: { name: "x" }, spec: {} },
+      { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata: { name: "x", namespace: "web" } },
     ],
     true,
+  ],
+  [
+    "policies of another kind for all namespaces",
+    [
+      labelled({ app: "a" }),
+      deny({ podSelector: { matchLabels: { app: "b" } } }),
+      { apiVersion: "cilium.io/v2", kind: "CiliumClusterwideNetworkPolicy", metadata: { name: "x" } },
+    ],
+    true,
+  ],
+  [
+    "policies of another kind in another namespace",
+    [
+      labelled({ app: "a" }),
+      deny({ podSelector: { matchLabels: { app: "b" } } }),
+      {
+        apiVersion: "cilium.io/v2",
+        kind: "CiliumNetworkPolicy",
+        metadata: { name: "x", namespace: "other" },
+      },
+    ],
+    false,
   ],
 ])("pods among %s are isolated: %s", (_, objects, isFine) => {
   const paths = found("default-deny", LIST, list(...objects));

@@ -127,6 +127,16 @@ const REFUSED: [name: string, text: string][] = [
   ["texts of JSON", '["hunter2"]'],
 ];
 
+test.each(["List", "PodList", "DeploymentList"])(
+  "an empty %s is nothing, and what stands beside it is judged",
+  async (kind) => {
+    const { controls } = await check(`apiVersion: v1\nkind: ${kind}\nitems: []\n---\n${BAD}`);
+    expect(controls).toContain("host-namespaces");
+    expect(controls).not.toContain("readable");
+    expect((await check(`apiVersion: v1\nkind: ${kind}\nitems: []\n`)).found).toEqual([]);
+  },
+);
+
 test.each(REFUSED)("is refused, and quoted nowhere: %s", async (_, text) => {
   const { found, controls } = await check(text);
   expect(controls).toEqual(["readable"]);

@@ -14,11 +14,28 @@ test.each<[string, Properties | symbol, string[]]>([
     [],
   ],
   ["a credential that is empty", { password: "" }, []],
+  [
+    "names of Secrets",
+    { "values.yaml": "auth:\n  existingSecret: foo\nimagePullSecret: regcred\ntls_secret: t\n" },
+    [],
+  ],
+  ["a client's secret", { "app.ini": "client_secret = hunter2" }, ["data.app.ini"]],
+  ["what people read", { "m.properties": "login.error.password=Wrong password\nlabel.token=Token\n" }, []],
+  ["a line that nothing reads", { "app.conf": "# password: set it in the Secret\n; token = x\n" }, []],
+  ["a token of npm", { npmrc: "//registry.npmjs.org/:_authToken=npm_abcdefgh1234" }, ["data.npmrc"]],
   ["where a credential is", { PASSWORD_FILE: "/run/secrets/password" }, []],
   ["what is not known yet", { password: UNKNOWN }, []],
   ["nothing known yet", UNKNOWN, []],
 ])("a ConfigMap with %s", (_, data, paths) => {
   expect(found("secret-in-environment", "kubernetes:core/v1:ConfigMap", { data })).toEqual(paths);
+});
+
+test("a ConfigMap's bytes are read as well", () => {
+  const key = Buffer.from("-----BEGIN RSA PRIVATE KEY-----\nx").toString("base64");
+  const props = { binaryData: { id_rsa: key, logo: Buffer.from([0, 1, 2]).toString("base64") } };
+  expect(found("secret-in-environment", "kubernetes:core/v1:ConfigMap", props)).toEqual([
+    "binaryData.id_rsa",
+  ]);
 });
 
 test.each<[string, Properties, boolean]>([

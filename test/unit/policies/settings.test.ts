@@ -41,6 +41,7 @@ test.each([
   [{ registries: [1] }],
   [{ registries: null }],
   [{ registries: {} }],
+  [{ registries: ["mycorp"] }],
   [{ maxCpu: "0" }],
   [{ maxCpu: "-1" }],
   [{ maxCpu: "many" }],
