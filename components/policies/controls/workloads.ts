@@ -113,7 +113,7 @@ const SOCKETS =
 
 /** Folders that hold one; that a mount is read-only keeps nobody from a socket in it. */
 const SOCKET_FOLDERS =
-  /^\/$|^\/var$|^(?:\/var)?\/run(?:\/(?:(?:docker|k3s|k0s)(?:\/containerd)?|dockershim|containerd|crio|podman|buildkit|user(?:\/\d+(?:\/(?:docker|podman|containerd))?)?))?$|^\/var\/snap\/microk8s\/(?:common|current)(?:\/run)?$/;
+  /^\/$|^\/var$|^(?:\/var)?\/run(?:\/(?:(?:docker|k3s|k0s)(?:\/containerd)?|dockershim|cri-dockerd|containerd(?:\/s)?|crio|podman|buildkit|user(?:\/\d+(?:\/(?:docker|podman|containerd))?)?))?$|^\/var\/snap\/microk8s\/(?:common|current)(?:\/run)?$/;
 
 /** Whether who has a path of the host reaches the socket of its container runtime. */
 export function reachesRuntime(path: string): boolean {

@@ -779,6 +779,7 @@ const SECRETS: Case[] = [
     "/run/user/1000",
     "/proc/1/root/run/containerd",
     "/run/docker/containerd",
+    "/run/cri-dockerd",
   ].map(
     (path): Case => [
       `the runtime by ${path}`,
