@@ -147,7 +147,7 @@ const secretInCommand: Control = {
     if (!COMMAND.test(type)) return;
     for (const key of EVENTS) {
       const text = textOf(props[key]);
-      if (text !== undefined && (holdsCredential(text) || handsCredential(text))) yield { path: key };
+      if (text !== undefined && holdsCredential(text)) yield { path: key };
     }
     for (const [name, value] of Object.entries(objectOf(props.environment)))
       if (isSecretVariable(name, textOf(value) ?? "")) yield { path: `environment.${name}` };
@@ -234,8 +234,7 @@ export const secretInArguments: Addition = {
 };
 
 /** Whether a word is several, and hands over a credential. */
-const isScript = (text: string): boolean =>
-  /^\S*\s/.test(text) && (holdsCredential(text) || handsCredential(text));
+const isScript = (text: string): boolean => /^\S*\s/.test(text) && holdsCredential(text);
 
 function* argumentsOf(resource: Resource): Generator<{ path: string; words: readonly unknown[] }> {
   for (const { containers } of podsOf(resource)) {

@@ -1,5 +1,6 @@
 /** What credentials look like, by their names and by themselves. */
 import { gunzipSync } from "node:zlib";
+import { handsCredential } from "../shell.ts";
 
 /** Names of variables that hold credentials; `_FILE` and its like name a place. */
 const CREDENTIAL_NAME =
@@ -57,7 +58,7 @@ export const isNamedCredential = (name: string, value: string): boolean =>
 
 /** Tokens that let a machine join a cluster, hashes of passwords, and what is written into requests. */
 const TOKENS =
-  /(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w-]|\.\w)|\bK10[0-9a-f]{64}::|\bSWMTKN-1-[a-z0-9]{25,}|\$(?:1|2[aby]?|5|6|y|gy|7)\$[\w./$=,-]{20,}|\bhv[sbr]\.[\w-]{20,}|\bAccountKey=[A-Za-z0-9+/]{40,}|\bBearer\s+[\w.~+/-]{16,}|_authToken=(?!\$)[\w-]{8,}|"auths"\s*:\s*\{[^}]{0,500}"auth"\s*:\s*"[A-Za-z0-9+/]{6,}|\bmachine\s+\S{1,200}\s+login\s+\S{1,200}\s+password\s+[^\s$]|\b(?:IDENTIFIED\s+BY|PASSWORD)\s+'[^'${:%]{1,200}'|\bConvertTo-SecureString\s+(?:-String\s+)?["'][^"'$]|[?&]sv=[^\s"']{1,500}&sig=[\w%]{20,}|https:\/\/hooks\.slack\.com\/services\/T\w{5,}\/B\w{5,}\/\w{15,}/;
+  /(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w-]|\.\w)|\bK10[0-9a-f]{64}::|\bSWMTKN-1-[a-z0-9]{25,}|\$(?:1|2[aby]?|5|6|y|gy|7)\$[\w./$=,-]{20,}|\bhv[sbr]\.[\w-]{20,}|\bAccountKey=[A-Za-z0-9+/]{40,}|\bBearer\s+[\w.~+/-]{16,}|_authToken=(?!\$)[\w-]{8,}|"auths"\s*:\s*\{[^}]{0,500}"auth"\s*:\s*"[A-Za-z0-9+/]{6,}|\bmachine\s+\S{1,200}\s+login\s+\S{1,200}\s+password\s+[^\s$]|\b(?:IDENTIFIED\s+BY|PASSWORD)\s+'[^'${:%]{1,200}'|\bConvertTo-SecureString\s+(?:-String\s+)?["'][^"'$]|[?&]sv=[^\s"']{1,500}&sig=[\w%]{20,}|\bchpasswd:\s*\{?\s*(?:expire:\s*\w{1,9},?\s*)?list:\s*[|["'-]{0,2}\s*["'-]{0,2}\s*[a-z_][\w-]{0,31}:(?!R(?:ANDOM)?\b|\$)[^\s"']|\bnet\s+user\s+\w{1,50}\s+(?![/*$%])\S{1,100}\s+\/add\b|https:\/\/hooks\.slack\.com\/services\/T\w{5,}\/B\w{5,}\/\w{15,}/;
 
 /** A name that is given a value: `NAME=value`, `name: value`, `"name": "value"`, `--name value`. */
 const ASSIGNMENT =
@@ -84,7 +85,7 @@ export const isCredentialItself = (text: string): boolean => CREDENTIAL.test(tex
  * takes files and parts of mail.
  */
 export function holdsCredential(text: string, depth = DEPTH): boolean {
-  if (isCredentialItself(text) || assigns(text)) return true;
+  if (isCredentialItself(text) || assigns(text) || handsCredential(text)) return true;
   if (depth === 0) return false;
   for (const [encoded] of text.matchAll(ENCODED)) {
     const decoded = unpacked(Buffer.from(encoded, "base64"));

@@ -1,10 +1,10 @@
 /** Secrets that stand where they do not belong: in environments and arguments. */
 import { type Addition, type Control, containerControl } from "../control.ts";
 import { type Container, commandsOf, POD_KINDS, podsOf } from "../pods.ts";
-import { handsCredential } from "../shell.ts";
 import { at, isAbsent, isKnown, leaves, listOf, objectOf, textOf } from "../value.ts";
 import {
   CREDENTIAL,
+  holdsCredential,
   isCredential,
   isCredentialItself,
   isElsewhere,
@@ -55,7 +55,7 @@ const secretInEnvironment = containerControl(
       }
     }
     for (const [place, name, value] of headersOf(container)) {
-      if (!CREDENTIAL.test(value) && (isSecretValue(name, value) || handsCredential(`${name}: ${value}`)))
+      if (!CREDENTIAL.test(value) && (isSecretValue(name, value) || holdsCredential(`${name}: ${value}`)))
         yield { path: place };
     }
     for (const leaf of leaves(props, path)) {

@@ -1808,6 +1808,17 @@ describe("credentials in user data", () => {
     "spring.datasource.password: hunter22",
     "kubeadm join 10.0.0.1:6443 --discovery-token-unsafe-skip-ca-verification abcdef.0123456789abcdef",
     `token: K10${"0".repeat(64)}::server:${"1".repeat(32)}`,
+    "docker login -u bob -p hunter22x r.example.com",
+    "curl -u admin:hunter22x https://x",
+    "mysql -uroot -phunter22x",
+    "echo 'root:hunter22x' | chpasswd",
+    "curl -H 'Authorization: Basic dXNlcjpodW50ZXIy' https://x",
+    "//registry.npmjs.org/:_authToken=npm_abcdefgh1234",
+    "machine h login bob password hunter22x",
+    '#cloud-config\nchpasswd: {list: "root:hunter22x"}\n',
+    "#cloud-config\nchpasswd:\n  expire: false\n  list: |\n    root:hunter22x\n",
+    "net user admin hunter22x /add",
+    '$s = ConvertTo-SecureString "hunter22x" -AsPlainText -Force',
     "passwd: $6$rounds=4096$saltsaltsalt$abcdefghijklmnopqrstuv",
     "-----BEGIN RSA PRIVATE KEY-----",
     "curl https://user:hunter22@example.org/x",
@@ -1827,6 +1838,11 @@ describe("credentials in user data", () => {
     "DB_PASSWORD=`fetch`\nPASSWORD=\nTOKEN=$" + "{1}\n: $" + "{TOKEN:?missing} $" + "{TOKEN:-}",
     "ssh_pwauth: false\nlock_passwd: true\nchpasswd: { expire: false }",
     "password = {{ vault }}",
+    "export KMS_MASTER_KEY=alias/app",
+    "helm upgrade --install db bitnami/postgresql --set auth.existingSecret=db-creds --set global.imagePullSecret=regcred",
+    '#cloud-config\nchpasswd: {list: "root:RANDOM"}\n',
+    'docker login -u bob -p "$PASSWORD" r.example.com',
+    "MYSQL_RANDOM_ROOT_PASSWORD=1",
     "docker run -v /etc/secret:/run/secret nginx",
     "API_TOKEN: arn:aws:secretsmanager:eu-west-1:1:secret:a",
     "wget https://cdn.example.org/system.serviceaccounts1.tar",
@@ -1837,7 +1853,21 @@ describe("credentials in user data", () => {
 
   test("long texts take no long time", () => {
     const begin = performance.now();
-    for (const text of ["a=", "A", "\\", "- ", "--a ", "_", "password=$", "0123456789abcdef\n"])
+    for (const text of [
+      "a=",
+      "A",
+      "\\",
+      "- ",
+      "--a ",
+      "_",
+      "password=$",
+      "0123456789abcdef\n",
+      "curl -u ",
+      "chpasswd: ",
+      "machine a login ",
+      '"auths": {',
+      "?sv=",
+    ])
       holds(text.repeat(2 ** 18 / text.length));
     expect(performance.now() - begin).toBeLessThan(30_000);
   });
