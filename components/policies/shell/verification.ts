@@ -21,7 +21,7 @@ const UNVERIFIED: readonly RegExp[] = [
   /\bGO(?:SUMDB|FLAGS)=(?:"|')?(?:off|-insecure)\b/,
   /\bGO(?:INSECURE|NOSUMDB|NOSUMCHECK)=(?:"|')?[^\s"']/,
   /(?:^|[\s"'=])--?(?:[\w-]+-)?insecure(?!-port|-bind)(?:-[\w-]+)?(?=$|[\s"']|=(?!(?:"|')?false))/,
-  /(?<![\w-])--?(?:src-|dest-)?(?:tls-verify|ssl-verify|verify-(?:tls|ssl))=(?:"|')?false/,
+  /(?<![\w-])--?(?:src-|dest-)?(?:tls-?verify|ssl-verify|verify(?:-(?:tls|ssl))?)=(?:"|')?(?:false|no)\b/,
   /(?<![\w-])--?(?:skip-(?:tls|ssl|cert(?:ificate)?)-?(?:verify|verification|validation)|(?:tls|ssl)-skip-verify|skip-verify|no-verify-ssl|no-(?:ssl|tls)-verify)(?=$|[\s"']|=(?!(?:"|')?false))/,
   /--discovery-token-unsafe-skip-ca-verification/,
   /\b(?:strict-ssl|enableStrictSsl|(?:npm_config|yarn|yarn_enable)_strict_ssl)["']?[\s=:]+["']?false\b/i,
@@ -29,6 +29,8 @@ const UNVERIFIED: readonly RegExp[] = [
   /-SkipCertificateCheck\b(?!:\$false)/i,
   /maven\.wagon\.http\.ssl\.(?:insecure|allowall)=true\b/,
   /--(?:allow-unauthenticated|allow-untrusted|no-gpg-checks?|nogpgcheck|nosignature|nodigest|force-yes)\b/,
+  /\bsnap\s+install\b[^\n;|&]{0,200}--dangerous\b/,
+  /\bSigLevel\s*=\s*Never\b/i,
   /\bgpgcheck\s*=\s*0/,
   new RegExp(`\\b(?:sslverify|Verify-(?:Peer|Host))${OFF}`, "i"),
   /\[[^\]\n]{0,500}\btrusted=yes\b/,
@@ -42,7 +44,7 @@ const UNVERIFIED: readonly RegExp[] = [
 
 /** One of these is in whatever the patterns above find. */
 const MAY_SWITCH =
-  /curl|verif|insecure|check|trust|ssl|tls|gpg|unauth|validation|KnownHosts|NOSUM|SUMDB|FLAGS|nosignature|nodigest|force-yes|CERT_NONE|AllowInsecure/i;
+  /curl|verif|insecure|check|trust|ssl|tls|gpg|unauth|validation|KnownHosts|NOSUM|SUMDB|FLAGS|nosignature|nodigest|force-yes|CERT_NONE|AllowInsecure|dangerous|SigLevel/i;
 
 /** Whether a check of who is at the other end, or of who made something, is switched off. */
 export function disablesVerification(text: string): boolean {
