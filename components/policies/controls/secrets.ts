@@ -25,7 +25,7 @@ export const isCredentialOption = (name: string, value: string): boolean =>
 
 /** `--password=...`, `PASSWORD=...` */
 export function givesCredential(word: string): boolean {
-  const [, dashes = "", name = "", value = ""] = /^(-*)([\w.-]+)=(.+)$/s.exec(word) ?? [];
+  const [, dashes = "", name = "", value = ""] = /^(-*)([\w.-]+)=\\?["']?(.+)$/s.exec(word) ?? [];
   return dashes === "" ? isCredential(name, value) && !isElsewhere(value) : isCredentialOption(name, value);
 }
 

@@ -65,8 +65,8 @@ const asks = (probe: unknown): boolean =>
 const ends = (restartPolicy: unknown): boolean =>
   restartPolicy === "Never" || restartPolicy === "OnFailure" || !isKnown(restartPolicy);
 
-/** Kinds whose pods end; custom resources among them are named so. */
-const ENDING = /^PodTemplate$|Job$/;
+/** Kinds whose pods end; custom resources among them are named so, but for the runners of GitHub. */
+const ENDING = /^(?:PodTemplate|AutoscalingRunnerSet|EphemeralRunner(?:Set)?)$|Job$/;
 
 const probe = (kind: "livenessProbe" | "readinessProbe", id: string, title: string): Control =>
   containerControl(

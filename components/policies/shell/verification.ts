@@ -1,4 +1,4 @@
-import { continued, held, withoutComments } from "./words.ts";
+import { continued, held, withoutComments, withoutSought } from "./words.ts";
 
 const OFF = String.raw`[\s=:]+["']?(?:false|no|off|0)\b`;
 
@@ -52,10 +52,3 @@ export function disablesVerification(text: string): boolean {
   const whole = held(continued(withoutSought(withoutComments(text))));
   return UNVERIFIED.some((pattern) => pattern.test(whole));
 }
-
-const SOUGHT =
-  /(?<=["'\s;{}!\d$])(?:\/(?:\\.|[^/\\\n]){1,500}\/[I!]?)?s([/|#,@!%])(?:\\.|(?!\1)[^\\\n]){0,500}\1/g;
-
-/** A text without what `sed` looks for: what it puts there is what comes about. */
-const withoutSought = (text: string): string =>
-  text.replace(/\b(?:sed|perl)\b.*/g, (line) => line.replace(SOUGHT, "s$1$1"));

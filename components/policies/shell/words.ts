@@ -102,3 +102,10 @@ function scriptOf(words: readonly string[]): readonly string[] | undefined {
 /** An option of what runs something else, the option's argument, or a time. */
 export const isOption = (word: string, before = ""): boolean =>
   /^(?:-|\d+[smhd]?$)/.test(word) || (/^-\w*$/.test(before) && !/[./]/.test(word));
+
+const SOUGHT =
+  /(?<=["'\s;{}!\d$])(?:\/(?:\\.|[^/\\\n]){1,500}\/[I!]?)?s([/|#,@!%])(?:\\.|(?!\1)[^\\\n]){0,500}\1/g;
+
+/** A text without what `sed` looks for: what it puts there is what comes about. */
+export const withoutSought = (text: string, instead = "s$1$1"): string =>
+  text.replace(/\b(?:sed|perl)\b.*/g, (line) => line.replace(SOUGHT, instead));

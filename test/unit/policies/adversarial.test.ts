@@ -696,6 +696,26 @@ const SECRETS: Case[] = [
     "ALTER ROLE a PASSWORD '$PASSWORD'",
     '{"auths":{"r.example.com":{}}}',
   ].map((value): Case => [`a value that holds none: ${value}`, env("OPTS", value), []]),
+  ["a key in a folder", env("TLS_PRIVATE_KEY", "/tls/tls.key"), []],
+  ["a key beside the program", env("PRIVATE_KEY", "./key.pem"), []],
+  ["names of files of Kafka", env("KAFKA_SSL_KEYSTORE_CREDENTIALS", "keystore_creds"), []],
+  ["what a browser sends", env("CREDENTIALS", "same-origin"), []],
+  [
+    "a key that begins as a place does",
+    env("AWS_SECRET_ACCESS_KEY", "/wJalrXUtnFEMI/K7MDENG/bPxRfiCY"),
+    SECRET,
+  ],
+  [
+    "a password of another variable for a program",
+    { "c.command": ["sh", "-c", 'PGPASSWORD="$POSTGRES_PASSWORD" psql -c "select 1"'] },
+    [],
+  ],
+  [
+    "a password of another variable for a program, alone",
+    { "c.args": ['TOKEN="$(cat /run/secrets/token)" exec /app'] },
+    [],
+  ],
+  ["a password in quotes for a program", { "c.args": ['PGPASSWORD="hunter2" psql'] }, SECRET],
   ["a place of a credential", env("VAULT_TOKEN", "/vault/secrets/token"), []],
   ...["DBPASS", "DB_PW", "AUTHTOKEN", "ACCESSTOKEN", "REDIS_AUTH", "NEW_RELIC_LICENSE_KEY"].map(
     (name): Case => [`a variable ${name}`, env(name, "hunter2"), SECRET],

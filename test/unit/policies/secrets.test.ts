@@ -30,6 +30,60 @@ test.each<[string, Properties | symbol, string[]]>([
   expect(found("secret-in-environment", "kubernetes:core/v1:ConfigMap", { data })).toEqual(paths);
 });
 
+const file = (text: string) =>
+  found("secret-in-environment", "kubernetes:core/v1:ConfigMap", { data: { f: text } });
+
+test.each([
+  'password = os.environ["PASSWORD"]',
+  "password: process.env.PASSWORD",
+  'const token = readFileSync("/run/token")',
+  "'secret' => getenv('SECRET')",
+  "password = var.password",
+  "Password: see Vault",
+  "password: required",
+  "login(password: String!)",
+  "string password = 2;",
+  "password=Password",
+  "example: {password: string}",
+  "redact(.m, filters: [r'password=\\S+'])",
+  "Regex (?:token=(?<token>[^ &]*))?",
+  "url = postgres://{{.user}}:{{.password}}@pg/x",
+  "url = postgres://USER:PASSWORD@HOST/x",
+  "password: vault:kv/data/x#pw",
+  "password: op://vault/item/field",
+  "password: ENC[AES256_GCM,data:x]",
+  "password: !Ref Password",
+  "password: __PASSWORD__",
+  "idTokens: 1h",
+  '"requiredCredentials": ["password"]',
+  '"bindCredential": ["' + "$" + '{vault.x}"]',
+  "passwd: files ldap",
+  "WHERE password = :password AND token = ?",
+  "password: *database",
+  '"bindCredential": [\n  "' + "$" + '{vault.x}"\n]',
+  "LoadCredential=db-password:/etc/x",
+  "ALTER ROLE shop PASSWORD :'pw'",
+  "keytool -importcert -cacerts -storepass changeit -file x",
+  "JAVA_OPTS=-Djavax.net.ssl.trustStorePassword=changeit",
+  'sed -i "s|^password=.*|password=' + "$" + '{PW}|" f',
+  "privateKey: ./key.pem",
+  "common.applicationlabel and others.internationalization",
+])("a file is without a credential: %s", (text) => expect(file(text)).toEqual([]));
+
+test.each([
+  "password: hunter2",
+  "password=password",
+  "password: Str1ng",
+  "sed -i 's/^password=.*/password=hunter2/' f",
+  "keyStorePassword=changeit",
+  'keytool -genkeypair -storepass "hunter2"',
+  "url = postgres://user:password@db/x",
+  'tokens: ["hunter2hunter2"]',
+  "password: vault-hunter2",
+  "aws_secret_access_key = /wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  "kubeadm join --token abcdef.0123456789abcdef",
+])("a file is with a credential: %s", (text) => expect(file(text)).toEqual(["data.f"]));
+
 test("a ConfigMap's bytes are read as well", () => {
   const key = Buffer.from("-----BEGIN RSA PRIVATE KEY-----\nx").toString("base64");
   const props = { binaryData: { id_rsa: key, logo: Buffer.from([0, 1, 2]).toString("base64") } };
