@@ -1,5 +1,6 @@
 /** Commands: on hosts over SSH, on the computer that runs Pulumi, and in containers. */
 import type { Addition, Control } from "../control.ts";
+import { CREDENTIAL, holdsCredential, isSecretVariable } from "../credentials.ts";
 import { commandsOf, POD_KINDS, podsOf } from "../pods.ts";
 import type { Finding, Resource } from "../resource.ts";
 import { disablesVerification, handsCredential, runsWhatItFetches } from "../shell.ts";
@@ -14,7 +15,6 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { CREDENTIAL, holdsCredential, isSecretVariable } from "./credentials.ts";
 import { givesCredential, isCredentialOption } from "./secrets.ts";
 
 const COMMAND = /^command:(?:remote|local):(?:Command|CopyToRemote|CopyFile|run|runOutput)$/;

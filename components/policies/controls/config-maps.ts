@@ -1,7 +1,7 @@
 import type { Addition } from "../control.ts";
+import { isSecretVariable, unpacked } from "../credentials.ts";
 import { join, objectsOf } from "../pods.ts";
 import { objectOf } from "../value.ts";
-import { isSecretVariable, unpacked } from "./credentials.ts";
 
 /** What is in a ConfigMap is for all who read the namespace; its entries are values, or files with values. */
 export const secretInConfigMap: Addition = {

@@ -1,5 +1,6 @@
 /** Containers, services and images of Docker (`@pulumi/docker` and `@pulumi/docker-build`), by the same controls. */
 import type { Addition } from "../control.ts";
+import { CREDENTIAL, isCredential, isSecretVariable } from "../credentials.ts";
 import { isWithin, parseImage } from "../image.ts";
 import type { Finding, Resource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
@@ -15,7 +16,6 @@ import {
   type Properties,
   textOf,
 } from "../value.ts";
-import { CREDENTIAL, isCredential, isSecretVariable } from "./credentials.ts";
 import { RUNTIME_CAPABILITIES } from "./privileges.ts";
 import { reachesRuntime } from "./workloads.ts";
 

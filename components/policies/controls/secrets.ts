@@ -1,7 +1,5 @@
 /** Secrets that stand where they do not belong: in environments and arguments. */
 import { type Addition, type Control, containerControl } from "../control.ts";
-import { type Container, commandsOf, POD_KINDS, podsOf } from "../pods.ts";
-import { at, isAbsent, isKnown, leaves, listOf, objectOf, textOf } from "../value.ts";
 import {
   CREDENTIAL,
   holdsCredential,
@@ -9,7 +7,9 @@ import {
   isCredentialItself,
   isElsewhere,
   isSecretVariable,
-} from "./credentials.ts";
+} from "../credentials.ts";
+import { type Container, commandsOf, POD_KINDS, podsOf } from "../pods.ts";
+import { at, isAbsent, isKnown, leaves, listOf, objectOf, textOf } from "../value.ts";
 
 /** `$(NAME)`, which stands for another variable. */
 const REFERENCE = /^\$\([\w.-]+\)$/;

@@ -1,8 +1,8 @@
 import type { Control } from "../../control.ts";
+import { holdsCredential, isSecretVariable } from "../../credentials.ts";
 import { join } from "../../pods.ts";
 import type { Finding } from "../../resource.ts";
 import { isKnown, isObject, textOf } from "../../value.ts";
-import { holdsCredential, isSecretVariable } from "../credentials.ts";
 import { get, items, jsonOf, type Place, part, whole, withoutVersion } from "./cloud.ts";
 
 /** Properties that hold variables, as a list of names and values or by name, whatever a service calls them. */

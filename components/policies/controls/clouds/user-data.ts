@@ -1,7 +1,7 @@
 import type { Control } from "../../control.ts";
+import { holdsCredential, isSecretVariable } from "../../credentials.ts";
 import type { Finding } from "../../resource.ts";
 import { isObject, textOf } from "../../value.ts";
-import { holdsCredential, isSecretVariable } from "../credentials.ts";
 import { cloudControl, forTypes, items, jsonOf, nodesOfEks, type Place, part, whole } from "./cloud.ts";
 import {
   AZURE_MACHINE,
