@@ -199,7 +199,8 @@ export function inherited(pod: Pod, container: Container, key: string): { value:
   return { value: undefined, path: `${container.path}.securityContext.${key}` };
 }
 
-const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
+/** Where a container says how it is probed. */
+export const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
 const HOOKS = ["postStart", "preStop"];
 
 /** What a container runs, as lists of words: itself, its probes and its hooks. */

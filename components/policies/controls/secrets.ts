@@ -8,7 +8,7 @@ import {
   isElsewhere,
   isSecretVariable,
 } from "../credentials.ts";
-import { type Container, commandsOf, POD_KINDS, podsOf } from "../pods.ts";
+import { type Container, commandsOf, POD_KINDS, PROBES, podsOf } from "../pods.ts";
 import { at, isAbsent, isKnown, leaves, listOf, objectOf, textOf } from "../value.ts";
 
 /** `$(NAME)`, which stands for another variable. */
@@ -63,8 +63,6 @@ const secretInEnvironment = containerControl(
     }
   },
 );
-
-const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
 
 /** Headers that probes send, with where their values stand. */
 function* headersOf({ props, path }: Container): Generator<[path: string, name: string, value: string]> {

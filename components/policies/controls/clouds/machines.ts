@@ -14,17 +14,12 @@ import {
   whole,
 } from "./cloud.ts";
 import {
+  EC2_MACHINES,
   EKS_MANAGED_NODES,
   EKS_NODES_COMPONENTS,
   GKE,
   GKE_POOL,
-  INSTANCE,
-  INSTANCE_NATIVE,
-  LAUNCH_CONFIGURATION,
-  LAUNCH_CONFIGURATION_NATIVE,
-  LAUNCH_TEMPLATE,
   LAUNCH_TEMPLATE_NATIVE,
-  SPOT_INSTANCE,
 } from "./types.ts";
 
 /** The answer of a machine with a template, of which the template may hold the part that is not said here. */
@@ -84,17 +79,7 @@ export const nodeMetadata: Control = cloudControl(
     source: "CIS benchmark of GKE",
   },
   {
-    ...forTypes(
-      [
-        INSTANCE,
-        INSTANCE_NATIVE,
-        SPOT_INSTANCE,
-        LAUNCH_TEMPLATE,
-        LAUNCH_CONFIGURATION,
-        LAUNCH_CONFIGURATION_NATIVE,
-      ],
-      (props) => metadataOfEc2(whole(props)),
-    ),
+    ...forTypes(EC2_MACHINES, (props) => metadataOfEc2(whole(props))),
     "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults": (props) => defaultsOfEc2(whole(props)),
     [LAUNCH_TEMPLATE_NATIVE]: (props) => metadataOfEc2(part(whole(props), "launchTemplateData")),
     // What these leave out, the resources that they make say.

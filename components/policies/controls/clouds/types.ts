@@ -25,6 +25,15 @@ export const LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
 export const LAUNCH_TEMPLATE_NATIVE = "aws-native:ec2:LaunchTemplate";
 export const LAUNCH_CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration";
 export const LAUNCH_CONFIGURATION_NATIVE = "aws-native:autoscaling:LaunchConfiguration";
+/** What says all of a machine of EC2 at its top. */
+export const EC2_MACHINES = [
+  INSTANCE,
+  INSTANCE_NATIVE,
+  SPOT_INSTANCE,
+  LAUNCH_TEMPLATE,
+  LAUNCH_CONFIGURATION,
+  LAUNCH_CONFIGURATION_NATIVE,
+] as const;
 export const SPOT_FLEET = "aws:ec2/spotFleetRequest:SpotFleetRequest";
 
 export const AZURE_MACHINE = "azure-native:compute:VirtualMachine";

@@ -9,20 +9,15 @@ import {
   AZURE_SCALE_SET,
   AZURE_SCALE_SET_MIXED,
   AZURE_SCALE_SETS_CLASSIC,
+  EC2_MACHINES,
   EKS_COMPONENT,
   EKS_MANAGED_NODES,
   EKS_NODES_COMPONENTS,
   GKE,
   GKE_POOL,
   GOOGLE_MACHINES,
-  INSTANCE,
-  INSTANCE_NATIVE,
-  LAUNCH_CONFIGURATION,
-  LAUNCH_CONFIGURATION_NATIVE,
-  LAUNCH_TEMPLATE,
   LAUNCH_TEMPLATE_NATIVE,
   SPOT_FLEET,
-  SPOT_INSTANCE,
 } from "./types.ts";
 
 const WHAT = "a credential stands in it";
@@ -72,17 +67,8 @@ export const secretInUserData: Control = cloudControl(
     remedy: "let the machine fetch it from the cloud's secret store, by a role of its own",
   },
   {
-    ...forTypes(
-      [
-        INSTANCE,
-        INSTANCE_NATIVE,
-        SPOT_INSTANCE,
-        LAUNCH_TEMPLATE,
-        LAUNCH_CONFIGURATION,
-        LAUNCH_CONFIGURATION_NATIVE,
-        "aws:lightsail/instance:Instance",
-      ],
-      (props) => texts(whole(props), "userData", "userDataBase64"),
+    ...forTypes([...EC2_MACHINES, "aws:lightsail/instance:Instance"], (props) =>
+      texts(whole(props), "userData", "userDataBase64"),
     ),
     *[SPOT_FLEET](props) {
       for (const each of items(whole(props), "launchSpecifications")) yield* texts(each, "userData");
