@@ -28,9 +28,12 @@ export interface Pod {
   isPatch: boolean;
 }
 
+/** Keys of objects and places in lists that lead somewhere. */
+type Keys = readonly (string | number)[];
+
 interface Shape {
   /** Keys that lead to the pod's template, which has metadata and spec. */
-  template: string[];
+  template: Keys;
 }
 
 const SHAPES: Record<string, Shape> = {
@@ -95,17 +98,12 @@ function flattened(own: KubernetesType, props: Properties, path: string): Kubern
 const isListOf = ({ isList, kind, group }: KubernetesType, { items }: Properties): boolean =>
   kind === "List" || (isList && (!isAbsent(items) || /^[^.]*$|\.k8s\.io$/.test(group)));
 
-function podAt(
-  type: KubernetesType,
-  props: Properties,
-  path: string,
-  keys: readonly string[],
-): Pod | undefined {
-  const place = [path, ...keys]
-    .filter((part) => part !== "")
-    .join(".")
-    .replaceAll(".[", "[");
-  const template = at(props, ...keys.map((key) => key.replace(/^\[(\d+)\]$/, "$1")));
+function podAt(type: KubernetesType, props: Properties, path: string, keys: Keys): Pod | undefined {
+  const place = keys.reduce<string>(
+    (way, key) => (typeof key === "number" ? `${way}[${key}]` : join(way, key)),
+    path,
+  );
+  const template = at(props, ...keys);
   const said = at(template, "spec");
   if (isAbsent(said) || !isKnown(said)) return undefined;
   // Of one that Kubernetes could not read no control may say that it holds nothing bad.
@@ -128,7 +126,7 @@ function podAt(
 const USUAL = new Set(Object.values(SHAPES).map(({ template }) => template.join(".")));
 
 /** Whether a template is where Kubernetes' own kinds have theirs. */
-const isUsual = (keys: readonly string[]): boolean => USUAL.has(keys.join("."));
+const isUsual = (keys: Keys): boolean => USUAL.has(keys.join("."));
 
 const isOwn = ({ group, kind }: KubernetesType): boolean => GROUPS.has(group) && Object.hasOwn(SHAPES, kind);
 
@@ -140,7 +138,7 @@ const isOverlay = ({ containers }: Properties): boolean =>
 const JUDGES = /^(?:admissionregistration|apiextensions)\.k8s\.io$|(?:^|\.)(?:kyverno\.io|gatekeeper\.sh)$/;
 
 /** Keys that lead to the templates of an object's pods. */
-function templatesOf(type: KubernetesType, props: Properties): string[][] {
+function templatesOf(type: KubernetesType, props: Properties): Keys[] {
   if (isOwn(type)) return [SHAPES[type.kind]!.template];
   if (JUDGES.test(type.group)) return [];
   return [...templatesIn(props.spec, ["spec"])];
@@ -153,10 +151,10 @@ const DEEPEST = 8;
  * Custom resources, such as Rollouts, Knative's Services, JobSets and Ray's clusters, have templates where they like:
  * whatever has a spec with a list of containers is one.
  */
-function* templatesIn(value: unknown, keys: string[]): Generator<string[]> {
+function* templatesIn(value: unknown, keys: Keys): Generator<Keys> {
   if (keys.length > DEEPEST) return;
   if (Array.isArray(value)) {
-    for (const [i, each] of value.entries()) yield* templatesIn(each, [...keys, `[${i}]`]);
+    for (const [i, each] of value.entries()) yield* templatesIn(each, [...keys, i]);
   } else if (isObject(value)) {
     if (Array.isArray(at(value, "spec", "containers"))) yield keys;
     else for (const [key, each] of Object.entries(value)) yield* templatesIn(each, [...keys, key]);

@@ -217,12 +217,8 @@ export function selectsAll(selector: unknown): boolean {
   const labels = at(selector, "matchLabels");
   const expressions = at(selector, "matchExpressions");
   if (!isKnown(labels) || !isKnown(expressions)) return false;
-  return Object.keys(objectOf(labels)).length === 0 && listOf(expressions).every(isAlwaysMet);
+  return Object.keys(objectOf(labels)).length === 0 && listOf(expressions).length === 0;
 }
-
-/** Kubernetes gives every namespace this label. */
-const isAlwaysMet = (expression: unknown): boolean =>
-  at(expression, "key") === "kubernetes.io/metadata.name" && at(expression, "operator") === "Exists";
 
 /** Whether a rule is for every port of everybody, in or out of the cluster. */
 function allowsAll(rule: unknown, peers: "from" | "to"): boolean {
@@ -250,7 +246,21 @@ function isEveryPort(entry: unknown): boolean {
 /** Every pod of every namespace: an empty selector of these, which one that is left out is not. */
 function isEveryPod(peer: unknown): boolean {
   const [space, pods] = [at(peer, "namespaceSelector"), at(peer, "podSelector")];
-  return isObject(space) && selectsAll(space) && (isAbsent(pods) || selectsAll(pods));
+  return isObject(space) && isEveryNamespace(space) && (isAbsent(pods) || selectsAll(pods));
+}
+
+/** By an empty selector, or by the label that Kubernetes gives every namespace, and no pod. */
+function isEveryNamespace(selector: unknown): boolean {
+  if (selectsAll(selector)) return true;
+  const { matchLabels, matchExpressions } = objectOf(selector);
+  const isAlwaysMet = (each: unknown) =>
+    at(each, "key") === "kubernetes.io/metadata.name" && at(each, "operator") === "Exists";
+  return (
+    isKnown(matchLabels) &&
+    Object.keys(objectOf(matchLabels)).length === 0 &&
+    listOf(matchExpressions).length > 0 &&
+    listOf(matchExpressions).every(isAlwaysMet)
+  );
 }
 
 const opaqueRelease: Control = {

@@ -261,6 +261,13 @@ test("a policy of the group that they came from is judged as well", () => {
   ]);
 });
 
+test("a template in a list of a custom resource is named by its place there", () => {
+  const job = { template: { spec: { template: { spec: { containers: [{ name: "c", image: "nginx" }] } } } } };
+  expect(
+    found("no-latest", "kubernetes:jobset.x-k8s.io/v1alpha2:JobSet", { spec: { replicatedJobs: [{}, job] } }),
+  ).toEqual(["spec.replicatedJobs[1].template.spec.template.spec.containers[0].image"]);
+});
+
 test("a volume is no directory of whichever host", () => {
   const type = "kubernetes:core/v1:PersistentVolume";
   expect(found("host-path", type, { spec: { hostPath: { path: "/srv" } } })).toEqual(["spec.hostPath"]);
@@ -291,6 +298,16 @@ test.each<[string, Properties[], boolean]>([
   [
     "some pods",
     [deny({ podSelector: { matchLabels: { a: "b" } }, policyTypes: ["Ingress", "Egress"] })],
+    false,
+  ],
+  [
+    "pods with a label that none has",
+    [
+      deny({
+        podSelector: { matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "Exists" }] },
+        policyTypes: ["Ingress", "Egress"],
+      }),
+    ],
     false,
   ],
   ["all but what it allows", [deny({ policyTypes: ["Ingress", "Egress"], ingress: [{}] })], false],
