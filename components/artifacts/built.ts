@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { CacheEntry } from "../local/cache.ts";
 import { run } from "../local/run.ts";
-import { findBuild, type GoModule, goBuild, goModules, productsOf, requireGo } from "./go.ts";
-import type { ArtifactList, ImageArtifact } from "./list.ts";
+import { fetchSources, findBuild, type GoModule, goBuild, goModules, productsOf, requireGo } from "./go.ts";
+import type { Architecture, ArtifactList, ImageArtifact } from "./list.ts";
 import { packImage } from "./pack.ts";
 import type { Artifacts, Binary, Image } from "./source.ts";
 import { settled, type Work } from "./work.ts";
@@ -72,11 +72,32 @@ async function buildPrograms(
   wanted: ReadonlySet<string>,
   work: Work,
 ): Promise<Record<string, Binary>> {
-  const programs: Record<string, Binary> = {};
-  for (const module of wantedModules(list, wanted)) {
-    Object.assign(programs, programsOf(module, await goBuild(module, list.architecture, work)));
+  const modules = wantedModules(list, wanted);
+  const built = new AbortController();
+  const fetched = fetchAhead(modules, list.architecture, AbortSignal.any([work.signal, built.signal]));
+  try {
+    const programs: Record<string, Binary> = {};
+    for (const module of modules) {
+      Object.assign(programs, programsOf(module, await goBuild(module, list.architecture, work)));
+    }
+    return programs;
+  } finally {
+    built.abort();
+    await fetched;
   }
-  return programs;
+}
+
+/** While one module compiles, the network brings the next; what cannot be fetched is told by its build. */
+async function fetchAhead(
+  modules: readonly GoModule[],
+  architecture: Architecture,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const module of modules) {
+    if (signal.aborted) return;
+    if (!(await findBuild(module, architecture)))
+      await fetchSources(module, architecture, signal).catch(() => {});
+  }
 }
 
 function programsOf(module: GoModule, { folder, files }: CacheEntry): Record<string, Binary> {

