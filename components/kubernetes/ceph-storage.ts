@@ -4,7 +4,7 @@ import { StorageClass } from "@pulumi/kubernetes/storage/v1/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { nameProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { anything, given, named, shapeProblems, text } from "../model/shape.ts";
+import { anything, argumentProblems, given, named, text } from "../model/shape.ts";
 import type { CephBlockPool } from "../onprem/ceph-block-pool.ts";
 import type { CephStore } from "../onprem/ceph-store.ts";
 
@@ -153,11 +153,11 @@ const CEPH_STORAGE_SHAPE = named({
 
 /** Everything wrong with the arguments, found before any resource exists. */
 export function cephStorageProblems(name: string, args: CephStorageArgs): Problem[] {
-  const misshapen = shapeProblems(CEPH_STORAGE_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { namespace } = args;
-  return [
-    ...nameProblems("name", name),
-    ...(namespace === undefined ? [] : nameProblems("namespace", namespace)),
-  ];
+  return argumentProblems(CEPH_STORAGE_SHAPE, args, (args) => {
+    const { namespace } = args;
+    return [
+      ...nameProblems("name", name),
+      ...(namespace === undefined ? [] : nameProblems("namespace", namespace)),
+    ];
+  });
 }

@@ -2,7 +2,7 @@ import { PersistentVolume, PersistentVolumeClaim } from "@pulumi/kubernetes/core
 import * as pulumi from "@pulumi/pulumi";
 import { nameProblems, quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { anything, list, named, number, shapeProblems } from "../model/shape.ts";
+import { anything, argumentProblems, list, named, number } from "../model/shape.ts";
 import type { VolumeMount } from "../onprem/volume-mount.ts";
 
 /** Arguments of a store's volume inside a cluster. */
@@ -86,47 +86,49 @@ const STATIC_VOLUME_SHAPE = named({ mounts: list(anything), namespace: anything,
 
 /** Everything wrong with the arguments, found before any resource exists. */
 export function staticVolumeProblems(name: string, args: StaticVolumeArgs): Problem[] {
-  const misshapen = shapeProblems(STATIC_VOLUME_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { mounts, namespace, capacityGiB = 1 } = args;
-  const first = mounts[0];
-  return [
-    ...nameProblems("name", name),
-    ...(typeof namespace === "string" ? nameProblems("namespace", namespace) : []),
-    ...(Number.isInteger(capacityGiB) && capacityGiB > 0
-      ? []
-      : [{ path: "capacityGiB", found: String(capacityGiB), remedy: "give a whole number of GiB above 0" }]),
-    ...(first === undefined
-      ? [{ path: "mounts", found: "no mounts", remedy: "mount the volume on a node of the cluster" }]
-      : []),
-    ...(first === undefined || first.volume.shared || mounts.length === 1
-      ? []
-      : [
-          {
-            path: "mounts",
-            found: `${mounts.length} hosts would write the volume ${quote(first.volume.volumeName)}, which its store does not share`,
-            remedy: "mount it on one node",
-          },
-        ]),
-    ...mounts.flatMap((mount, i) => [
-      ...(mount.volume === first!.volume
+  return argumentProblems(STATIC_VOLUME_SHAPE, args, (args) => {
+    const { mounts, namespace, capacityGiB = 1 } = args;
+    const first = mounts[0];
+    return [
+      ...nameProblems("name", name),
+      ...(typeof namespace === "string" ? nameProblems("namespace", namespace) : []),
+      ...(Number.isInteger(capacityGiB) && capacityGiB > 0
+        ? []
+        : [
+            { path: "capacityGiB", found: String(capacityGiB), remedy: "give a whole number of GiB above 0" },
+          ]),
+      ...(first === undefined
+        ? [{ path: "mounts", found: "no mounts", remedy: "mount the volume on a node of the cluster" }]
+        : []),
+      ...(first === undefined || first.volume.shared || mounts.length === 1
         ? []
         : [
             {
-              path: `mounts[${i}]`,
-              found: `it is of the volume ${quote(mount.volume.volumeName)}, not of ${quote(first!.volume.volumeName)}`,
-              remedy: "give the mounts of one volume",
+              path: "mounts",
+              found: `${mounts.length} hosts would write the volume ${quote(first.volume.volumeName)}, which its store does not share`,
+              remedy: "mount it on one node",
             },
           ]),
-      ...(mount.path === first!.path
-        ? []
-        : [
-            {
-              path: `mounts[${i}]`,
-              found: `it is at ${mount.path}, not at ${first!.path}`,
-              remedy: "mount the volume at one path on every node",
-            },
-          ]),
-    ]),
-  ];
+      ...mounts.flatMap((mount, i) => [
+        ...(mount.volume === first!.volume
+          ? []
+          : [
+              {
+                path: `mounts[${i}]`,
+                found: `it is of the volume ${quote(mount.volume.volumeName)}, not of ${quote(first!.volume.volumeName)}`,
+                remedy: "give the mounts of one volume",
+              },
+            ]),
+        ...(mount.path === first!.path
+          ? []
+          : [
+              {
+                path: `mounts[${i}]`,
+                found: `it is at ${mount.path}, not at ${first!.path}`,
+                remedy: "mount the volume at one path on every node",
+              },
+            ]),
+      ]),
+    ];
+  });
 }

@@ -1,6 +1,6 @@
 import { nameProblems, quote } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
-import { anything, given, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
+import { anything, argumentProblems, given, map, named, number, optional, text } from "../model/shape.ts";
 import type { WebServiceArgs } from "./web-service.ts";
 
 const PINNED = /^[a-z0-9][^\s@]*@sha256:[0-9a-f]{64}$/;
@@ -22,44 +22,46 @@ const SHAPE = named({
 
 /** Everything wrong with the arguments, found before any resource exists. */
 export function webServiceProblems(name: string, args: WebServiceArgs): Problem[] {
-  const misshapen = shapeProblems(SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const {
-    image,
-    replicas = 2,
-    port = 8080,
-    nodePort,
-    namespace,
-    healthPath = "/",
-    resources = {},
-    env = {},
-  } = args;
-  return [
-    ...nameProblems("name", name),
-    ...(namespace === undefined ? [] : nameProblems("namespace", namespace)),
-    ...(typeof image === "string" ? imageProblems(image) : []),
-    ...wholeNumber("replicas", replicas, 1, Number.MAX_SAFE_INTEGER, "give 1 or more"),
-    ...wholeNumber(
-      "port",
-      port,
-      1024,
-      65535,
-      "give 1024 to 65535; without root no lower one can be listened on",
-    ),
-    ...(nodePort === undefined ? [] : wholeNumber("nodePort", nodePort, 30000, 32767, "give 30000 to 32767")),
-    ...quantity("cpu", resources.cpu, "give cores, such as 0.5 or 250m"),
-    ...quantity("memory", resources.memory, "give bytes with a unit, such as 128Mi or 1Gi"),
-    ...(/^\/[^\s]*$/.test(healthPath)
-      ? []
-      : [{ path: "healthPath", found: `${quote(healthPath)} is no path`, remedy: "begin it with /" }]),
-    ...Object.keys(env)
-      .filter((key) => !VARIABLE.test(key))
-      .map((key) => ({
-        path: "env",
-        found: `${quote(key)} is no variable's name`,
-        remedy: "use letters, digits and _, no digit first",
-      })),
-  ];
+  return argumentProblems(SHAPE, args, (args) => {
+    const {
+      image,
+      replicas = 2,
+      port = 8080,
+      nodePort,
+      namespace,
+      healthPath = "/",
+      resources = {},
+      env = {},
+    } = args;
+    return [
+      ...nameProblems("name", name),
+      ...(namespace === undefined ? [] : nameProblems("namespace", namespace)),
+      ...(typeof image === "string" ? imageProblems(image) : []),
+      ...wholeNumber("replicas", replicas, 1, Number.MAX_SAFE_INTEGER, "give 1 or more"),
+      ...wholeNumber(
+        "port",
+        port,
+        1024,
+        65535,
+        "give 1024 to 65535; without root no lower one can be listened on",
+      ),
+      ...(nodePort === undefined
+        ? []
+        : wholeNumber("nodePort", nodePort, 30000, 32767, "give 30000 to 32767")),
+      ...quantity("cpu", resources.cpu, "give cores, such as 0.5 or 250m"),
+      ...quantity("memory", resources.memory, "give bytes with a unit, such as 128Mi or 1Gi"),
+      ...(/^\/[^\s]*$/.test(healthPath)
+        ? []
+        : [{ path: "healthPath", found: `${quote(healthPath)} is no path`, remedy: "begin it with /" }]),
+      ...Object.keys(env)
+        .filter((key) => !VARIABLE.test(key))
+        .map((key) => ({
+          path: "env",
+          found: `${quote(key)} is no variable's name`,
+          remedy: "use letters, digits and _, no digit first",
+        })),
+    ];
+  });
 }
 
 /** The image, once its value is known; throws when it has no digest. */

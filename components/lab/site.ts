@@ -1,9 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_MTU } from "../model/mtu.ts";
-import { type Problem, refuse } from "../model/problem.ts";
+import type { Problem } from "../model/problem.ts";
 import { formatAddress, parseRange } from "../model/range.ts";
-import { flag, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
-import { type HostArgs, Site as OnpremSite } from "../onprem/site.ts";
+import {
+  argumentProblems,
+  flag,
+  list,
+  map,
+  named,
+  number,
+  optional,
+  text,
+  wellShaped,
+} from "../model/shape.ts";
+import { refusalOf } from "../onprem/held.ts";
+import {
+  type HostArgs,
+  Site as OnpremSite,
+  type SiteArgs as OnpremSiteArgs,
+  siteProblems as onpremSiteProblems,
+} from "../onprem/site.ts";
 import { KeyPair } from "../secrets/resources.ts";
 import { labDiskBinds } from "./host.provider.ts";
 import { labPackages } from "./image.provider.ts";
@@ -50,19 +66,20 @@ export interface SiteArgs {
  */
 export class Site extends OnpremSite {
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
-    refuse(`Site "${name}"`, shapeProblems(SITE_SHAPE, args));
-    const range = args.range ?? rangeOf(name);
-    const plan = addressesOf(range, args);
-    refuse(`Site "${name}"`, [...nameProblems("name", name), ...labProblems(range, args, plan)]);
+    const shaped = wellShaped(SITE_SHAPE, args);
+    const range = shaped.range ?? rangeOf(name);
+    const plan = addressesOf(range, shaped);
     const [privateKey, setPrivateKey] = pulumi.deferredOutput<string>();
-    const hostKeys = Object.fromEntries(args.hosts.map((host) => [host, pulumi.deferredOutput<string>()]));
+    const hostKeys = Object.fromEntries(shaped.hosts.map((host) => [host, pulumi.deferredOutput<string>()]));
     const hosts = Object.fromEntries(
-      args.hosts.map((host): [string, HostArgs] => [
+      shaped.hosts.map((host): [string, HostArgs] => [
         host,
-        { address: plan[host]!, hostKey: hostKeys[host]![0], labels: args.labels?.[host], container: true },
+        { address: plan[host]!, hostKey: hostKeys[host]![0], labels: shaped.labels?.[host], container: true },
       ]),
     );
-    super(name, { range, mtu: args.mtu, ssh: { privateKey }, hosts }, opts, "spillway:lab:Site");
+    const site = { range, mtu: shaped.mtu, ssh: { privateKey }, hosts };
+    super(name, site, opts, "spillway:lab:Site", siteProblems(name, args, site));
+    if (refusalOf(this)) return;
 
     const parent = { parent: this };
     const key = new KeyPair(`${name}-ssh`, { format: "ssh", comment: `spillway lab ${name}` }, parent);
@@ -127,6 +144,19 @@ const SITE_SHAPE = named({
   diskBinds: optional(list(text)),
   nat: flag,
 });
+
+/** What is wrong with a lab's site, and with the `site` that comes of it where the lab has not said so already. */
+function siteProblems(name: string, args: SiteArgs, site: OnpremSiteArgs): Problem[] {
+  const own = argumentProblems(SITE_SHAPE, args, (shaped) => [
+    ...nameProblems("name", name),
+    ...labProblems(site.range, shaped, addressesOf(site.range, shaped)),
+  ]);
+  const said = own.flatMap(({ path }) => {
+    const host = Object.keys(site.hosts)[Number(/^hosts\[(\d+)\]$/.exec(path)?.[1])];
+    return host === undefined ? [path] : [`hosts.${host}`, `hosts.${host}.address`];
+  });
+  return [...own, ...onpremSiteProblems(name, site).filter(({ path }) => !said.includes(path))];
+}
 
 /** Each address follows from its host's name alone, so that none moves when another host comes or goes. */
 function addressesOf(range: string, { hosts, addresses = {} }: SiteArgs): Record<string, string> {

@@ -6,6 +6,7 @@ import {
   formatRange,
   holds,
   overlap,
+  overlapping,
   parseAddress,
   parseRange,
   type Range,
@@ -72,13 +73,35 @@ export interface PlannedRanges extends Pick<AddressPlanArgs, "site" | "pods" | "
 export function addressPlanProblems({ site, pods, services, smallest }: PlannedRanges): Problem[] {
   const named = Object.entries({ "site.range": site, "network.pods": pods, "network.services": services });
   const ranges = named.map(([path, text]) => ({ path, text, range: parseRange(text) }));
-  const malformed = ranges.filter(({ range }) => !range).map(({ path, text }) => rangeProblem(path, text));
-  if (malformed.length > 0) return malformed;
+  const problems = named.flatMap(([path, text]) => rangeProblems(path, text));
+  if (ranges.some(({ range }) => !range)) return problems;
   return [
+    ...problems,
     ...overlapProblems(ranges),
     ...podSizeProblems(site, pods, smallest),
     ...serviceSizeProblems(services),
   ];
+}
+
+/** Addresses that no network of machines has (RFC 6890), by what they are for. */
+const SPECIAL: Readonly<Record<string, string>> = {
+  "0.0.0.0/8": "this host",
+  "127.0.0.0/8": "loopback",
+  "169.254.0.0/16": "link-local addresses",
+  "224.0.0.0/4": "multicast",
+  "240.0.0.0/4": "future use",
+};
+
+/** What is wrong with a range that hosts, pods or services get their addresses from. */
+export function rangeProblems(path: string, text: string | undefined): Problem[] {
+  if (!parseRange(text)) return [rangeProblem(path, text)];
+  return Object.entries(SPECIAL)
+    .filter(([special]) => overlapping(special, text))
+    .map(([special, use]) => ({
+      path,
+      found: `${text} has addresses of ${special}, which are for ${use}`,
+      remedy: "give another, such as one of 10.0.0.0/8",
+    }));
 }
 
 export function rangeProblem(path: string, text: string | undefined): Problem {

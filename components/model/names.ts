@@ -53,11 +53,12 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best && best.distance <= Math.max(1, Math.floor(word.length / 2)) ? best.candidate : undefined;
 }
 
-/** A name that none of the site's hosts has. */
-export function unknownHost(path: string, host: string, known: string[]): Problem {
+/** What is wrong with a name that shall be one of the site's hosts'; nothing, where the site itself names none. */
+export function hostNameProblems(path: string, host: string, known: string[]): Problem[] {
+  if (known.length === 0 || known.includes(host)) return [];
   const near = nearest(host, known);
   const remedy = near ? `did you mean ${quote(near)}?` : `give one of ${known.join(", ")}`;
-  return { path, found: `${quote(host)} is no host of the site`, remedy };
+  return [{ path, found: `${quote(host)} is no host of the site`, remedy }];
 }
 
 function editDistance(a: string, b: string): number {

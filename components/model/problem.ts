@@ -13,23 +13,49 @@ export function describe({ path, found, remedy }: Problem): string {
   return `${path}: ${found}; ${remedy}`;
 }
 
+/** Problems of one thing that the user wrote. */
+interface Part {
+  /** What it is, such as `Site "paris"`. */
+  subject: string;
+  problems: readonly Problem[];
+}
+
 /** Thrown before any resource exists; carries every problem, not the first. */
 export class Refusal extends Error {
-  readonly problems: readonly Problem[];
+  readonly #parts: Part[] = [];
   /** By this mark Pulumi tells an error that is for the user: it shows the message and no stack. */
   declare readonly __pulumiRunError: true;
 
   constructor(subject: string, problems: readonly Problem[]) {
-    const lines = problems.map(describe);
-    super(
-      lines.length === 1
-        ? `${subject}: ${lines[0]}`
-        : `${subject}: ${lines.length} problems\n  ${lines.join("\n  ")}`,
-    );
+    super(messageFor([{ subject, problems }]));
     this.name = "Refusal";
-    this.problems = problems;
+    this.add(subject, problems);
     Object.defineProperty(this, "__pulumiRunError", { value: true });
+    // Pulumi writes into an error's message through which inputs of which resources it came.
+    Object.defineProperty(this, "message", { get: () => messageFor(this.#parts), set: () => {} });
   }
+
+  get problems(): readonly Problem[] {
+    return this.#parts.flatMap(({ problems }) => problems);
+  }
+
+  /** The same error with the problems of another thing: whoever reads it later reads them all. */
+  add(subject: string, problems: readonly Problem[]): this {
+    if (problems.length > 0) this.#parts.push({ subject, problems });
+    return this;
+  }
+}
+
+function messageFor(parts: readonly Part[]): string {
+  const lines = parts.flatMap(({ subject, problems }) =>
+    problems.map((problem) => ({ subject, line: describe(problem) })),
+  );
+  const [first] = lines;
+  if (lines.length === 1) return `${first!.subject}: ${first!.line}`;
+  const count = `${lines.length} problems`;
+  return parts.length === 1
+    ? [`${first!.subject}: ${count}`, ...lines.map(({ line }) => line)].join("\n  ")
+    : [count, ...lines.map(({ subject, line }) => `${subject}: ${line}`)].join("\n  ");
 }
 
 /** Throws a `Refusal` when there are problems. */

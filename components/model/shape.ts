@@ -10,7 +10,8 @@ export const flag = z.optional(z.boolean());
 export const anything = z.optional(z.unknown());
 /** What cannot be looked into when it is absent. */
 export const given = z.custom((value) => value !== undefined && value !== null);
-export const list = <T extends z.ZodMiniType>(of: T) => z.array(of);
+/** No part of a list is absent. */
+export const list = (of: Shape) => z.array(bare(of) as unknown as Shape);
 export const map = <T extends z.ZodMiniType>(of: T) => z.record(z.string(), of);
 export const optional = z.optional;
 /** Named arguments and no others, so that a misspelt one is found. */
@@ -34,6 +35,64 @@ export function shapeProblems(shape: Shape, value: unknown): Problem[] {
   });
 }
 
+/**
+ * Everything wrong with arguments: with their shape, and with the meaning of what has its shape.
+ *
+ * @param meaning sees as empty what is misshapen, and is not believed about that
+ */
+export function argumentProblems<T>(shape: Shape, args: T, meaning: (args: T) => Problem[]): Problem[] {
+  const misshapen = shapeProblems(shape, args);
+  if (misshapen.length === 0) return meaning(args);
+  if (!hasFoundation(shape, args)) return misshapen;
+  const about = misshapen.flatMap(({ path, remedy }) => [path, ...meant(path, remedy)]);
+  const others = meaning(wellShaped(shape, args)).filter(
+    ({ path }) =>
+      !about.some((one) => path === one || path.startsWith(`${one}.`) || path.startsWith(`${one}[`)),
+  );
+  return [...misshapen, ...others];
+}
+
+/** Without a component that they are about, or any names at all, arguments mean nothing. */
+function hasFoundation(shape: Shape, args: unknown): boolean {
+  const issues = z.safeParse(shape, args).error?.issues ?? [];
+  return issues.every(
+    ({ code, path }) => code === "unrecognized_keys" || path.length > (code === "custom" ? 1 : 0),
+  );
+}
+
+/** The argument that a misspelt one was to be. */
+function meant(path: string, remedy: string): string[] {
+  const name = /^did you mean (\w+)\?$/.exec(remedy)?.[1];
+  return name ? [path.replace(/[^.]*$/, name)] : [];
+}
+
+/** Arguments of the right shape: those that were given, or a copy with nothing in the place of what is misshapen. */
+export function wellShaped<T>(shape: Shape, args: T): T {
+  const issues = z.safeParse(shape, args).error?.issues ?? [];
+  return issues
+    .filter(({ code }) => code !== "unrecognized_keys")
+    .reduce<T>((rest, { path }) => emptied(shape, rest, path) as T, args);
+}
+
+function emptied(shape: Shape | undefined, value: unknown, [key, ...rest]: readonly PropertyKey[]): unknown {
+  const { def } = bare(shape);
+  if (key === undefined) return emptyOf(def);
+  const inside = inOf(shape, key);
+  const within = emptied(inside, (value as Values)[key as string], rest);
+  // What a map or a list names is there, though nothing is known of it.
+  const kept = within === undefined && !def.shape && bare(inside).def.type === "string" ? "" : within;
+  if (!Array.isArray(value)) return { ...(value as Values), [key]: kept };
+  return value.map((each: unknown, i) => (i === key ? kept : each));
+}
+
+/** Nothing, of a shape; what is required in it is there, and empty as well. */
+function emptyOf({ shape, valueType, element }: Definition["def"]): unknown {
+  if (element) return [];
+  if (!shape) return valueType ? {} : undefined;
+  const entries = Object.entries(shape).map(([name, of]) => [name, emptyOf(of.def as Definition["def"])]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
 type Values = Record<string, unknown>;
 
 function misspelt(path: string, keys: readonly string[], known: string[]): Problem[] {
@@ -46,15 +105,18 @@ function misspelt(path: string, keys: readonly string[], known: string[]): Probl
 
 /** Arguments that the shape has where an unknown one was found. */
 function namesAt(shape: Shape, path: readonly PropertyKey[]): string[] {
-  const inside = path.reduce<Shape | undefined>((outer, key) => {
-    const { def } = bare(outer);
-    return (def.shape?.[key as string] ?? def.valueType ?? def.element) as Shape | undefined;
-  }, shape);
-  return Object.keys(bare(inside).def.shape ?? {});
+  return Object.keys(bare(path.reduce<Shape | undefined>(inOf, shape)).def.shape ?? {});
+}
+
+/** The shape of what stands under a key. */
+function inOf(outer: Shape | undefined, key: PropertyKey): Shape | undefined {
+  const { def } = bare(outer);
+  return def.shape?.[key as string] ?? def.valueType ?? def.element;
 }
 
 interface Definition {
   def: {
+    type?: string;
     innerType?: Shape;
     shape?: Record<string, Shape>;
     valueType?: Shape;

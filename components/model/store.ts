@@ -1,6 +1,6 @@
 import { NAME_LIMIT, nameProblems, quote } from "./names.ts";
 import type { Problem } from "./problem.ts";
-import { flag, named, number, shapeProblems } from "./shape.ts";
+import { argumentProblems, flag, named, number } from "./shape.ts";
 
 /** How much a store holds, in bytes. What replicas take is counted once. */
 export interface Capacity {
@@ -39,34 +39,34 @@ export function volumeProblems(
   taken: ReadonlySet<string>,
   shape: Parameters<typeof named>[0] = VOLUME_SHAPE,
 ): Problem[] {
-  const misshapen = shapeProblems(named(shape), args);
-  if (misshapen.length > 0) return misshapen;
-  const { capacityGiB } = args;
-  const longest = NAME_LIMIT - store.length - 1;
-  return [
-    ...nameProblems("name", name),
-    ...(name.length <= longest
-      ? []
-      : [
-          {
-            path: "name",
-            found: `${quote(name)} and the store's name make more than ${NAME_LIMIT} letters`,
-            remedy: `use at most ${longest}: the two together name what is on hosts`,
-          },
-        ]),
-    ...(taken.has(name)
-      ? [{ path: "name", found: `the store has a volume ${quote(name)} already`, remedy: "choose another" }]
-      : []),
-    ...(capacityGiB === undefined || (capacityGiB >= 2 ** -10 && capacityGiB <= 2 ** 23)
-      ? []
-      : [
-          {
-            path: "capacityGiB",
-            found: String(capacityGiB),
-            remedy: `give a number of GiB from ${2 ** -10} (1 MiB) to ${2 ** 23}`,
-          },
-        ]),
-  ];
+  return argumentProblems(named(shape), args, (args) => {
+    const { capacityGiB } = args;
+    const longest = NAME_LIMIT - store.length - 1;
+    return [
+      ...nameProblems("name", name),
+      ...(name.length <= longest
+        ? []
+        : [
+            {
+              path: "name",
+              found: `${quote(name)} and the store's name make more than ${NAME_LIMIT} letters`,
+              remedy: `use at most ${longest}: the two together name what is on hosts`,
+            },
+          ]),
+      ...(taken.has(name)
+        ? [{ path: "name", found: `the store has a volume ${quote(name)} already`, remedy: "choose another" }]
+        : []),
+      ...(capacityGiB === undefined || (capacityGiB >= 2 ** -10 && capacityGiB <= 2 ** 23)
+        ? []
+        : [
+            {
+              path: "capacityGiB",
+              found: String(capacityGiB),
+              remedy: `give a number of GiB from ${2 ** -10} (1 MiB) to ${2 ** 23}`,
+            },
+          ]),
+    ];
+  });
 }
 
 /** What is wrong with a path on a host that may become part of unit files and options: plain and absolute. */

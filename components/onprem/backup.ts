@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Problem, refuse } from "../model/problem.ts";
-import { anything, flag, given, named, number, optional, shapeProblems, text } from "../model/shape.ts";
+import { anything, argumentProblems, flag, given, named, number, optional, text } from "../model/shape.ts";
 import type { Keep } from "../operations/backup.provider.ts";
 import { BackupPoint } from "../operations/resources.ts";
 import { Password } from "../secrets/resources.ts";
@@ -125,18 +125,18 @@ const BACKUP_SHAPE = named({
 
 /** What is wrong with a backup's arguments. */
 export function backupProblems(name: string, args: BackupArgs): Problem[] {
-  const misshapen = shapeProblems(BACKUP_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { volume, host = "", to, keep, readBackPercent = 0 } = args;
-  const volumes = { volume, ...("volume" in to && to.volume ? { "to.volume": to.volume } : {}) };
-  return [
-    ...operationProblems(name, host, volumes),
-    ...targetProblems("to", to, volume, host),
-    ...(keep === undefined ? [] : keepProblems(keep)),
-    ...(readBackPercent >= 0 && readBackPercent <= 100
-      ? []
-      : [{ path: "readBackPercent", found: String(readBackPercent), remedy: "give 0 to 100" }]),
-  ];
+  return argumentProblems(BACKUP_SHAPE, args, (args) => {
+    const { volume, host = "", to, keep, readBackPercent = 0 } = args;
+    const volumes = { volume, ...("volume" in to && to.volume ? { "to.volume": to.volume } : {}) };
+    return [
+      ...operationProblems(name, host, volumes),
+      ...targetProblems("to", to, volume, host),
+      ...(keep === undefined ? [] : keepProblems(keep)),
+      ...(readBackPercent >= 0 && readBackPercent <= 100
+        ? []
+        : [{ path: "readBackPercent", found: String(readBackPercent), remedy: "give 0 to 100" }]),
+    ];
+  });
 }
 
 function keepProblems(keep: Keep): Problem[] {

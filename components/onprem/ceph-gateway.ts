@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Client, ObjectStore, ObjectUser } from "../ceph/resources.ts";
-import { nameProblems, portProblems, unknownHost } from "../model/names.ts";
+import { hostNameProblems, nameProblems, portProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { flag, list, named, number, shapeProblems, text } from "../model/shape.ts";
+import { argumentProblems, flag, list, named, number, text } from "../model/shape.ts";
 import { CAPS, cephGatewayConfig, cephGatewayUnit, cephKeyring } from "../render/ceph.ts";
 import { Certificate } from "../secrets/resources.ts";
 import { HostState, Preflight } from "../ssh/resources.ts";
@@ -160,16 +160,16 @@ const GATEWAY_SHAPE = named({ hosts: list(text), port: number, allowDataLoss: fl
 
 /** What is wrong with the arguments of object gateways. */
 export function gatewayProblems(site: Site, args: CephObjectGatewayArgs): Problem[] {
-  const misshapen = shapeProblems(GATEWAY_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { hosts, port } = args;
-  const known = Object.keys(site.hosts);
-  return [
-    ...(hosts.length > 0 ? [] : [{ path: "hosts", found: "no hosts", remedy: "name one that serves" }]),
-    ...hosts.flatMap((host, i) => (known.includes(host) ? [] : [unknownHost(`hosts[${i}]`, host, known)])),
-    ...(new Set(hosts).size === hosts.length
-      ? []
-      : [{ path: "hosts", found: "a host stands twice", remedy: "name each once" }]),
-    ...(port === undefined ? [] : portProblems("port", port)),
-  ];
+  return argumentProblems(GATEWAY_SHAPE, args, (args) => {
+    const { hosts, port } = args;
+    const known = Object.keys(site.hosts);
+    return [
+      ...(hosts.length > 0 ? [] : [{ path: "hosts", found: "no hosts", remedy: "name one that serves" }]),
+      ...hosts.flatMap((host, i) => hostNameProblems(`hosts[${i}]`, host, known)),
+      ...(new Set(hosts).size === hosts.length
+        ? []
+        : [{ path: "hosts", found: "a host stands twice", remedy: "name each once" }]),
+      ...(port === undefined ? [] : portProblems("port", port)),
+    ];
+  });
 }

@@ -1,10 +1,10 @@
 import { LEAST_GIB } from "../ceph/device.ts";
-import { nameProblems, quote, unknownHost } from "../model/names.ts";
+import { hostNameProblems, nameProblems, quote } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
-import { flag, given, list, map, named, number, shapeProblems, text } from "../model/shape.ts";
+import { argumentProblems, flag, given, list, map, named, number, text } from "../model/shape.ts";
 import { plainPathProblems, volumeProblems } from "../model/store.ts";
 import type { CephBlockPoolArgs } from "./ceph-block-pool.ts";
-import type { CephStoreArgs } from "./ceph-store.ts";
+import type { CephDevice, CephStoreArgs } from "./ceph-store.ts";
 import { placesOf } from "./store.ts";
 
 const CEPH_STORE_SHAPE = named({
@@ -18,43 +18,42 @@ const CEPH_STORE_SHAPE = named({
 
 /** What is wrong with a Ceph store's arguments. */
 export function cephStoreProblems(name: string, args: CephStoreArgs): Problem[] {
-  const misshapen = shapeProblems(CEPH_STORE_SHAPE, { ...args, osds: inFull(args.osds) });
-  if (misshapen.length > 0) return misshapen;
-  return [
-    ...nameProblems("name", name),
-    ...monitorProblems(args),
-    ...neighbourProblems(args),
-    ...osdProblems(args),
-    ...replicaProblems(args),
-    ...(args.osdMemoryMiB === undefined || args.osdMemoryMiB >= 896
-      ? []
-      : [
-          {
-            path: "osdMemoryMiB",
-            found: `${args.osdMemoryMiB}, with which an OSD does not work`,
-            remedy: "give at least 896",
-          },
-        ]),
-  ];
+  return argumentProblems(CEPH_STORE_SHAPE, { ...args, osds: inFull(args.osds) }, (args) => {
+    return [
+      ...nameProblems("name", name),
+      ...monitorProblems(args),
+      ...neighbourProblems(args),
+      ...osdProblems(args),
+      ...replicaProblems(args),
+      ...(args.osdMemoryMiB === undefined || args.osdMemoryMiB >= 896
+        ? []
+        : [
+            {
+              path: "osdMemoryMiB",
+              found: `${args.osdMemoryMiB}, with which an OSD does not work`,
+              remedy: "give at least 896",
+            },
+          ]),
+    ];
+  });
 }
 
 /** Devices named by their path alone, written out. */
-export function inFull(osds: CephStoreArgs["osds"]): unknown {
-  if (typeof osds !== "object" || osds === null) return osds;
+export function inFull(osds: CephStoreArgs["osds"]): Record<string, CephDevice[]> {
+  if (typeof osds !== "object" || osds === null) return osds as never;
   const each = (devices: unknown) =>
     Array.isArray(devices)
       ? devices.map((device) => (typeof device === "string" ? { device } : device))
       : devices;
-  return Object.fromEntries(Object.entries(osds).map(([host, devices]) => [host, each(devices)]));
+  const entries = Object.entries(osds).map(([host, devices]) => [host, each(devices)]);
+  return Object.fromEntries(entries) as Record<string, CephDevice[]>;
 }
 
 function monitorProblems({ site, monitors }: CephStoreArgs): Problem[] {
   const known = Object.keys(site.hosts);
   const count = new Set(monitors).size;
   return [
-    ...monitors.flatMap((host, i) =>
-      known.includes(host) ? [] : [unknownHost(`monitors[${i}]`, host, known)],
-    ),
+    ...monitors.flatMap((host, i) => hostNameProblems(`monitors[${i}]`, host, known)),
     ...(count === monitors.length
       ? []
       : [{ path: "monitors", found: "a host stands twice", remedy: "name each once" }]),
@@ -89,9 +88,9 @@ function osdProblems({ site, osds }: CephStoreArgs): Problem[] {
   const known = Object.keys(site.hosts);
   return Object.entries(osds).flatMap(([host, devices]) => {
     const path = `osds.${host}`;
-    const paths = devices.map((device) => (typeof device === "string" ? device : device.device));
+    const paths = devices.map((device) => (typeof device === "string" ? device : (device.device ?? "")));
     return [
-      ...(known.includes(host) ? [] : [unknownHost(path, host, known)]),
+      ...hostNameProblems(path, host, known),
       ...(paths.length > 0
         ? []
         : [{ path, found: "no devices", remedy: `name one of at least ${LEAST_GIB} GiB, such as /dev/sdb` }]),
@@ -113,10 +112,14 @@ export function blockPoolProblems(
   args: CephBlockPoolArgs,
   of: Pick<CephStoreArgs, "osds" | "replicas"> & { taken: ReadonlySet<string> },
 ): Problem[] {
-  const { replicas = of.replicas } = args;
-  const misshapen = shapeProblems(named({ replicas: number, allowDataLoss: flag }), args);
-  if (misshapen.length > 0) return misshapen;
-  return [...volumeProblems(store, name, {}, of.taken), ...replicaProblems({ osds: of.osds, replicas })];
+  return argumentProblems(
+    named({ replicas: number, allowDataLoss: flag }),
+    args,
+    ({ replicas = of.replicas }) => [
+      ...volumeProblems(store, name, {}, of.taken),
+      ...replicaProblems({ osds: of.osds, replicas }),
+    ],
+  );
 }
 
 function replicaProblems({ osds, replicas = 3 }: Pick<CephStoreArgs, "osds" | "replicas">): Problem[] {

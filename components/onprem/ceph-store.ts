@@ -20,6 +20,7 @@ import { CephBlockPool, type CephBlockPoolArgs } from "./ceph-block-pool.ts";
 import { CephObjectGateway, type CephObjectGatewayArgs, gatewayProblems } from "./ceph-gateway.ts";
 import { blockPoolProblems, CEPH_CONFIG, cephStoreProblems } from "./ceph-problems.ts";
 import { CephVolume, CLIENT_PACKAGES } from "./ceph-volume.ts";
+import { refuseOn } from "./held.ts";
 import { within } from "./operation.ts";
 import type { Site } from "./site.ts";
 import { holder, placesOf, Store } from "./store.ts";
@@ -75,7 +76,7 @@ export class CephStore extends Store {
   #provisioner: { user: string; key: pulumi.Output<string> } | undefined;
 
   constructor(name: string, args: CephStoreArgs, opts?: pulumi.ComponentResourceOptions) {
-    refuse(`CephStore "${name}"`, cephStoreProblems(name, args));
+    refuseOn(`CephStore "${name}"`, cephStoreProblems(name, args), args?.site);
     super("spillway:onprem:CephStore", name, args.site, opts);
     this.#args = args;
     this.#opts = opts;

@@ -81,8 +81,15 @@ const CONTROLLERS = [10257, 10259];
 const KUBELET = 10250;
 const BGP = 179;
 
+/** Of etcd's metrics, and of kubelet's and kube-proxy's health and metrics, which no other host asks for. */
+const ETCD_METRICS = 2381;
+const LOCAL = [10248, 10249, 10256];
+
+const FIXED_ANYWHERE = [KUBELET, BGP, ...LOCAL];
+
 /** Ports of parts of a node that no argument moves. */
-export const FIXED_PORTS: readonly number[] = [...ETCD, ...CONTROLLERS, KUBELET, BGP];
+export const fixedPorts = (member: boolean): readonly number[] =>
+  member ? [...ETCD, ETCD_METRICS, ...CONTROLLERS, ...FIXED_ANYWHERE] : FIXED_ANYWHERE;
 
 /** TCP ports that programs of a node listen on, to all or to itself. @param apiPort of a member of the control plane */
 function portsOf(network: Network, apiPort?: number): number[] {

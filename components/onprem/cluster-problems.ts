@@ -1,13 +1,24 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
 import { apiAddressProblems } from "../model/address-plan.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
-import { labelProblems, nameProblems, portProblems, quote, unknownHost } from "../model/names.ts";
+import { hostNameProblems, labelProblems, nameProblems, portProblems, quote } from "../model/names.ts";
 import { networkOf, networkProblems, partsOf, routersOf } from "../model/network.ts";
 import type { Problem } from "../model/problem.ts";
 import { holds, overlapping } from "../model/range.ts";
-import { anything, given, list, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
+import {
+  anything,
+  argumentProblems,
+  given,
+  list,
+  map,
+  named,
+  number,
+  optional,
+  text,
+} from "../model/shape.ts";
 import type { KubernetesClusterArgs } from "./cluster.ts";
-import { FIXED_PORTS } from "./cluster-preflight.ts";
+import { fixedPorts } from "./cluster-preflight.ts";
+import { refusalOf } from "./held.ts";
 import type { Site } from "./site.ts";
 
 /** What TypeScript would say of a network, for one that came from configuration. */
@@ -64,31 +75,36 @@ export function clustersOf(site: Site): Map<string, KubernetesClusterArgs> {
   return known;
 }
 
+/** What is wrong with a site that is held is said by itself. */
+const notOf = (site: Site) => (problem: Problem) =>
+  refusalOf(site) === undefined || !problem.path.startsWith("site.");
+
 /** What is wrong with a cluster's arguments, by themselves and beside others of the site; all of it. */
 export function clusterProblems(name: string, args: KubernetesClusterArgs): Problem[] {
-  const misshapen = shapeProblems(CLUSTER_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const others = [...clustersOf(args.site)].map(([other, theirs]) => ({ name: other, args: theirs }));
-  return [
-    ...nameProblems("name", name),
-    ...others.flatMap((other) => meetingProblems({ name, args }, other)),
-    ...versionProblems(args.version),
-    ...controlPlaneProblems(args.controlPlane),
-    ...hostProblems(args),
-    ...poolProblems(args.pools ?? {}),
-    ...podNetwork(args),
-    ...apiPortProblems(args),
-    ...virtualAddress(args),
-    ...(args.registry.siteName === args.site.siteName
-      ? []
-      : [
-          {
-            path: "registry",
-            found: `it is at site ${args.registry.siteName}`,
-            remedy: "give one of the cluster's own site",
-          },
-        ]),
-  ];
+  return argumentProblems(CLUSTER_SHAPE, args, (args) => {
+    const others = [...clustersOf(args.site)].map(([other, theirs]) => ({ name: other, args: theirs }));
+    return [
+      ...nameProblems("name", name),
+      ...others.flatMap((other) => meetingProblems({ name, args }, other)),
+      ...versionProblems(args.version),
+      ...controlPlaneProblems(args.controlPlane),
+      ...hostProblems(args),
+      ...poolProblems(args.pools ?? {}),
+      ...podNetwork(args).filter(notOf(args.site)),
+      ...apiPortProblems(args),
+      ...registryPortProblems(args),
+      ...virtualAddress(args),
+      ...(args.registry.siteName === args.site.siteName
+        ? []
+        : [
+            {
+              path: "registry",
+              found: `it is at site ${args.registry.siteName}`,
+              remedy: "give one of the cluster's own site",
+            },
+          ]),
+    ];
+  });
 }
 
 function versionProblems(version: string | undefined): Problem[] {
@@ -117,7 +133,7 @@ function hostProblems(args: KubernetesClusterArgs): Problem[] {
   const known = Object.keys(args.site.hosts);
   const named = placesOf(args);
   return named.flatMap(({ host, path }, i) => {
-    if (!known.includes(host)) return [unknownHost(path, host, known)];
+    if (!known.includes(host)) return hostNameProblems(path, host, known);
     const first = named.find((other) => other.host === host)!;
     if (named.indexOf(first) === i) return [];
     return [{ path, found: `${host} is ${first.path} already`, remedy: "name each host once" }];
@@ -176,7 +192,21 @@ function podNetwork({ site, network }: KubernetesClusterArgs): Problem[] {
   ];
 }
 
-/** Nothing listens yet when hosts are looked at: what comes to meet there is seen here alone. */
+/* Nothing listens yet when hosts are looked at: what comes to meet there is seen here alone. */
+
+/** A registry on a node, at the port of another part of that. */
+function registryPortProblems({ controlPlane, pools, site, registry }: KubernetesClusterArgs): Problem[] {
+  return placesOf({ controlPlane, pools } as KubernetesClusterArgs).flatMap(({ host }) =>
+    fixedPorts(controlPlane.includes(host))
+      .filter((port) => registry.address === `${site.hosts[host]?.address}:${port}`)
+      .map((port) => ({
+        path: "registry",
+        found: `its port ${port} on ${host} is that of another part of a node`,
+        remedy: "give the registry another, such as 5000",
+      })),
+  );
+}
+
 function apiPortProblems({
   apiPort = DEFAULT_API_PORT,
   controlPlane,
@@ -189,7 +219,7 @@ function apiPortProblems({
   const remedy = `give another, such as ${DEFAULT_API_PORT}`;
   return [
     ...portProblems("apiPort", apiPort),
-    ...(FIXED_PORTS.includes(apiPort)
+    ...(fixedPorts(true).includes(apiPort)
       ? [{ path: "apiPort", found: `${apiPort} is the port of another part of a node`, remedy }]
       : []),
     ...registries.map((host) => ({

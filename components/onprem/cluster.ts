@@ -5,7 +5,6 @@ import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
 import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
 import { type Network, type NetworkArgs, networkOf } from "../model/network.ts";
-import { refuse } from "../model/problem.ts";
 import {
   type ClusterSettings,
   CONTROL_PLANE_TAINT,
@@ -22,6 +21,7 @@ import { ClusterIdentity } from "./cluster-identity.ts";
 import { ClusterImages } from "./cluster-images.ts";
 import { clusterPreflight } from "./cluster-preflight.ts";
 import { clusterFacts, clusterProblems, clustersOf, DEFAULT_API_PORT } from "./cluster-problems.ts";
+import { refuseOn } from "./held.ts";
 import { type NodeDescription, type NodeParts, nodeState } from "./node.ts";
 import { podNetworkOf } from "./pod-networks/of-mode.ts";
 import type { PodNetwork } from "./pod-networks/pod-network.ts";
@@ -100,7 +100,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   readonly #preflight: Preflight;
 
   constructor(name: string, args: KubernetesClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    refuse(`KubernetesCluster "${name}"`, clusterProblems(name, args));
+    refuseOn(`KubernetesCluster "${name}"`, clusterProblems(name, args), args?.site, args?.registry);
     super("spillway:onprem:KubernetesCluster", name, clusterFacts(args), opts);
     this.#name = name;
     this.#network = networkOf(args.network);

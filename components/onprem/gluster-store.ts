@@ -1,12 +1,13 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Peer, PoolVolume, Status } from "../gluster/resources.ts";
 import type { Brick } from "../gluster/volume.provider.ts";
-import { nameProblems, unknownHost } from "../model/names.ts";
+import { hostNameProblems, nameProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { flag, given, map, named, shapeProblems, text } from "../model/shape.ts";
+import { argumentProblems, flag, given, map, named, text } from "../model/shape.ts";
 import { type Capacity, plainPathProblems, type VolumeArgs, volumeProblems } from "../model/store.ts";
 import { HostState } from "../ssh/resources.ts";
 import { Directory } from "../store/resources.ts";
+import { refuseOn } from "./held.ts";
 import type { Site } from "./site.ts";
 import { holder, placesOf, Store, Volume, type VolumeAccess } from "./store.ts";
 
@@ -52,7 +53,7 @@ export class GlusterStore extends Store {
   readonly #made: GlusterVolume[] = [];
 
   constructor(name: string, args: GlusterStoreArgs, opts?: pulumi.ComponentResourceOptions) {
-    refuse(`GlusterStore "${name}"`, glusterStoreProblems(name, args));
+    refuseOn(`GlusterStore "${name}"`, glusterStoreProblems(name, args), args?.site);
     super("spillway:onprem:GlusterStore", name, args.site, opts);
     this.#args = args;
     for (const [host, path] of Object.entries(args.bricks)) {
@@ -258,32 +259,32 @@ const GLUSTER_STORE_SHAPE = named({
 
 /** What is wrong with a Gluster store's arguments. */
 export function glusterStoreProblems(name: string, args: GlusterStoreArgs): Problem[] {
-  const misshapen = shapeProblems(GLUSTER_STORE_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { site, bricks, arbiter } = args;
-  const known = Object.keys(site.hosts);
-  const hosts = Object.keys(bricks);
-  return [
-    ...nameProblems("name", name),
-    ...(hosts.length === 3
-      ? []
-      : [
-          {
-            path: "bricks",
-            found: `${hosts.length} ${hosts.length === 1 ? "host" : "hosts"}`,
-            remedy:
-              "name three: two alone cannot tell which of them is right, and one that leaves needs a successor",
-          },
-        ]),
-    ...(arbiter === undefined || hosts.includes(arbiter) ? [] : [unknownHost("arbiter", arbiter, hosts)]),
-    ...hosts.flatMap((host) => {
-      const argument = `bricks.${host}`;
-      const path = bricks[host]!;
-      return [
-        ...(known.includes(host) ? [] : [unknownHost(argument, host, known)]),
-        ...plainPathProblems(argument, path, "/srv/bricks"),
-        ...[path, POOL].flatMap((place) => placesOf(site).problems(argument, host, place)),
-      ];
-    }),
-  ];
+  return argumentProblems(GLUSTER_STORE_SHAPE, args, (args) => {
+    const { site, bricks, arbiter } = args;
+    const known = Object.keys(site.hosts);
+    const hosts = Object.keys(bricks);
+    return [
+      ...nameProblems("name", name),
+      ...(hosts.length === 3
+        ? []
+        : [
+            {
+              path: "bricks",
+              found: `${hosts.length} ${hosts.length === 1 ? "host" : "hosts"}`,
+              remedy:
+                "name three: two alone cannot tell which of them is right, and one that leaves needs a successor",
+            },
+          ]),
+      ...(arbiter === undefined ? [] : hostNameProblems("arbiter", arbiter, hosts)),
+      ...hosts.flatMap((host) => {
+        const argument = `bricks.${host}`;
+        const path = bricks[host]!;
+        return [
+          ...hostNameProblems(argument, host, known),
+          ...plainPathProblems(argument, path, "/srv/bricks"),
+          ...[path, POOL].flatMap((place) => placesOf(site).problems(argument, host, place)),
+        ];
+      }),
+    ];
+  });
 }

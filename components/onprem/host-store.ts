@@ -1,10 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { nameProblems, unknownHost } from "../model/names.ts";
+import { hostNameProblems, nameProblems } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { flag, given, map, named, shapeProblems, text } from "../model/shape.ts";
+import { argumentProblems, flag, given, map, named, text } from "../model/shape.ts";
 import { type Capacity, plainPathProblems, type VolumeArgs, volumeProblems } from "../model/store.ts";
 import { HostState } from "../ssh/resources.ts";
 import { Directory, Space } from "../store/resources.ts";
+import { refuseOn } from "./held.ts";
 import type { Site } from "./site.ts";
 import { holder, placesOf, Store, Volume, type VolumeAccess } from "./store.ts";
 
@@ -37,7 +38,7 @@ export class HostStore extends Store {
   readonly #states: Record<string, HostState>;
 
   constructor(name: string, args: HostStoreArgs, opts?: pulumi.ComponentResourceOptions) {
-    refuse(`HostStore "${name}"`, hostStoreProblems(name, args));
+    refuseOn(`HostStore "${name}"`, hostStoreProblems(name, args), args?.site);
     super("spillway:onprem:HostStore", name, args.site, opts);
     const { site, directories } = args;
     this.#args = args;
@@ -89,7 +90,7 @@ export class HostStore extends Store {
       const found = `the store has directories on ${hosts.join(", ")}`;
       return [...problems, { path: "host", found, remedy: "name the one that the volume lies on" }];
     }
-    return hosts.includes(host) ? problems : [...problems, unknownHost("host", host, hosts)];
+    return [...problems, ...hostNameProblems("host", host, hosts)];
   }
 }
 
@@ -132,23 +133,23 @@ const HOST_STORE_SHAPE = named({ site: given, directories: map(text), allowDataL
 
 /** What is wrong with a host store's arguments. */
 export function hostStoreProblems(name: string, args: HostStoreArgs): Problem[] {
-  const misshapen = shapeProblems(HOST_STORE_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { site, directories } = args;
-  const known = Object.keys(site.hosts);
-  const entries = Object.entries(directories);
-  return [
-    ...nameProblems("name", name),
-    ...(entries.length > 0
-      ? []
-      : [{ path: "directories", found: "no hosts", remedy: "name one, with a directory" }]),
-    ...entries.flatMap(([host, path]) => {
-      const argument = `directories.${host}`;
-      return [
-        ...(known.includes(host) ? [] : [unknownHost(argument, host, known)]),
-        ...plainPathProblems(argument, path, "/srv/volumes"),
-        ...placesOf(site).problems(argument, host, path),
-      ];
-    }),
-  ];
+  return argumentProblems(HOST_STORE_SHAPE, args, (args) => {
+    const { site, directories } = args;
+    const known = Object.keys(site.hosts);
+    const entries = Object.entries(directories);
+    return [
+      ...nameProblems("name", name),
+      ...(entries.length > 0
+        ? []
+        : [{ path: "directories", found: "no hosts", remedy: "name one, with a directory" }]),
+      ...entries.flatMap(([host, path]) => {
+        const argument = `directories.${host}`;
+        return [
+          ...hostNameProblems(argument, host, known),
+          ...plainPathProblems(argument, path, "/srv/volumes"),
+          ...placesOf(site).problems(argument, host, path),
+        ];
+      }),
+    ];
+  });
 }

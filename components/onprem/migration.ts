@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { anything, flag, given, named, shapeProblems, text } from "../model/shape.ts";
+import { anything, argumentProblems, flag, given, named, text } from "../model/shape.ts";
 import { Migrating } from "../operations/resources.ts";
 import { labelOf, operationProblems, placeOf, prepare, within } from "./operation.ts";
 import type { Volume } from "./store.ts";
@@ -61,10 +61,10 @@ const MIGRATION_SHAPE = named({ from: given, to: given, host: text, overwrite: f
 
 /** What is wrong with a migration's arguments. */
 export function migrationProblems(name: string, args: MigrationArgs): Problem[] {
-  const misshapen = shapeProblems(MIGRATION_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { from, to, host = "" } = args;
-  if (from !== to) return operationProblems(name, host, { from, to });
-  const found = `${quote(labelOf(from))} is the source as well`;
-  return [...operationProblems(name, host, { from }), { path: "to", found, remedy: "name another volume" }];
+  return argumentProblems(MIGRATION_SHAPE, args, (args) => {
+    const { from, to, host = "" } = args;
+    if (from !== to) return operationProblems(name, host, { from, to });
+    const found = `${quote(labelOf(from))} is the source as well`;
+    return [...operationProblems(name, host, { from }), { path: "to", found, remedy: "name another volume" }];
+  });
 }

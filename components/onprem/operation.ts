@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { nameProblems, quote, unknownHost } from "../model/names.ts";
+import { hostNameProblems, nameProblems, quote } from "../model/names.ts";
 import type { Problem } from "../model/problem.ts";
 import { HostState } from "../ssh/resources.ts";
 import type { Site } from "./site.ts";
@@ -54,7 +54,7 @@ export function operationProblems(
 ): Problem[] {
   const site = Object.values(volumes)[0]!.store.site;
   const known = Object.keys(site.hosts);
-  if (!known.includes(host)) return [...nameProblems("name", name), unknownHost("host", host, known)];
+  if (!known.includes(host)) return [...nameProblems("name", name), ...hostNameProblems("host", host, known)];
   return [
     ...nameProblems("name", name),
     ...Object.entries(volumes).flatMap(([path, volume]) => reachProblems(path, volume, host, site)),

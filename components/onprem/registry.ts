@@ -2,12 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { registryPackages } from "../artifacts/list.ts";
 import { Image as ImageResource } from "../artifacts/resources.ts";
 import type { Image } from "../artifacts/source.ts";
-import { nameProblems, portProblems, unknownHost } from "../model/names.ts";
-import { type Problem, refuse } from "../model/problem.ts";
-import { given, named, number, shapeProblems, text } from "../model/shape.ts";
+import { hostNameProblems, nameProblems, portProblems } from "../model/names.ts";
+import type { Problem } from "../model/problem.ts";
+import { argumentProblems, given, named, number, text, wellShaped } from "../model/shape.ts";
 import { REGISTRY_FOLDER, registryConfig, registryDropIn } from "../render/registry.ts";
 import { Certificate, Password } from "../secrets/resources.ts";
 import { HostState, Preflight } from "../ssh/resources.ts";
+import { hold, refusalFor, unlessHeld, unsaid } from "./held.ts";
 import type { Site } from "./site.ts";
 
 /** Arguments of a registry on a host. */
@@ -51,12 +52,15 @@ export class Registry extends pulumi.ComponentResource {
   readonly certificateExpiry: pulumi.Output<string>;
 
   constructor(name: string, args: RegistryArgs, opts?: pulumi.ComponentResourceOptions) {
-    refuse(`Registry "${name}"`, registryProblems(name, args));
-    super("spillway:onprem:Registry", name, {}, opts);
-    const { site, host, port = 5000, storage = "/var/lib/spillway-registry" } = args;
+    const refusal = refusalFor(`Registry "${name}"`, registryProblems(name, args), args?.site);
+    if (refusal && !args?.site) throw refusal;
+    super("spillway:onprem:Registry", name || "registry", {}, unlessHeld(refusal, opts));
+    hold(this, refusal);
+    const shaped = wellShaped(REGISTRY_SHAPE, args);
+    const { site, host, port = 5000, storage = "/var/lib/spillway-registry" } = shaped;
     registriesOf(site).set(host, name);
-    const hostAddress = site.hosts[host]!.address;
-    const connection = site.connection(host);
+    const hostAddress = site.hosts[host]?.address ?? "";
+    const connection = refusal ? unsaid(refusal) : site.connection(host);
     const preflight = new Preflight(
       `${name}-preflight`,
       {
@@ -159,32 +163,32 @@ const REGISTRY_SHAPE = named({ site: given, host: text, port: number, storage: t
 
 /** What is wrong with a registry's arguments. */
 export function registryProblems(name: string, args: RegistryArgs): Problem[] {
-  const misshapen = shapeProblems(REGISTRY_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { site, host, port = 5000, storage = "/" } = args;
-  const hosts = Object.keys(site.hosts);
-  const other = registriesOf(site).get(host);
-  return [
-    ...nameProblems("name", name),
-    ...(hosts.includes(host) ? [] : [unknownHost("host", host, hosts)]),
-    ...(other === undefined
-      ? []
-      : [
-          {
-            path: "host",
-            found: `${host} serves the registry ${other} already`,
-            remedy: "name another host",
-          },
-        ]),
-    ...portProblems("port", port),
-    ...(/^(\/[A-Za-z0-9._-]+)*\/?$/.test(storage) && !storage.includes("/..")
-      ? []
-      : [
-          {
-            path: "storage",
-            found: `${JSON.stringify(storage)} is no plain absolute path`,
-            remedy: "give one such as /var/lib/registry",
-          },
-        ]),
-  ];
+  return argumentProblems(REGISTRY_SHAPE, args, (args) => {
+    const { site, host, port = 5000, storage = "/" } = args;
+    const hosts = Object.keys(site.hosts);
+    const other = registriesOf(site).get(host);
+    return [
+      ...nameProblems("name", name),
+      ...hostNameProblems("host", host, hosts),
+      ...(other === undefined
+        ? []
+        : [
+            {
+              path: "host",
+              found: `${host} serves the registry ${other} already`,
+              remedy: "name another host",
+            },
+          ]),
+      ...portProblems("port", port),
+      ...(/^(\/[A-Za-z0-9._-]+)*\/?$/.test(storage) && !storage.includes("/..")
+        ? []
+        : [
+            {
+              path: "storage",
+              found: `${JSON.stringify(storage)} is no plain absolute path`,
+              remedy: "give one such as /var/lib/registry",
+            },
+          ]),
+    ];
+  });
 }

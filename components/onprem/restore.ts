@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { anything, flag, given, named, optional, shapeProblems, text } from "../model/shape.ts";
+import { anything, argumentProblems, flag, given, named, optional, text } from "../model/shape.ts";
 import { Restoring, SnapshotRestoring } from "../operations/resources.ts";
 import type { Backup } from "./backup.ts";
 import {
@@ -151,26 +151,28 @@ const RESTORE_SHAPE = named({
 
 /** What is wrong with a restore's arguments. */
 export function restoreProblems(name: string, args: RestoreArgs): Problem[] {
-  const misshapen = shapeProblems(RESTORE_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { volume, host = "", backup, repository, snapshot } = args;
-  const points = Object.entries({ backup, repository, snapshot }).filter(([, point]) => point !== undefined);
-  if (points.length !== 1) {
-    const found = points.length === 0 ? "no point" : points.map(([kind]) => kind).join(" and ");
-    const remedy = "give `backup`, or `repository` with `password` and `snapshotId`, or `snapshot`";
-    return [{ path: points.at(-1)?.[0] ?? "backup", found, remedy }];
-  }
-  if (snapshot) return operationProblems(name, host, { volume, "snapshot.volume": snapshot.volume });
-  const to = backup?.to ?? repository!;
-  const at = backup ? "backup" : "repository";
-  const volumes = { volume, ...(to.volume ? { [`${at}.volume`]: to.volume } : {}) };
-  return [
-    ...operationProblems(name, host, volumes),
-    ...targetProblems(at, to, volume, host),
-    ...(backup ? directoryProblems(backup, host) : []),
-    ...(backup ? [] : secretProblems("password", (args as { password?: pulumi.Input<string> }).password)),
-    ...snapshotProblems(args.snapshotId, backup !== undefined),
-  ];
+  return argumentProblems(RESTORE_SHAPE, args, (args) => {
+    const { volume, host = "", backup, repository, snapshot } = args;
+    const points = Object.entries({ backup, repository, snapshot }).filter(
+      ([, point]) => point !== undefined,
+    );
+    if (points.length !== 1) {
+      const found = points.length === 0 ? "no point" : points.map(([kind]) => kind).join(" and ");
+      const remedy = "give `backup`, or `repository` with `password` and `snapshotId`, or `snapshot`";
+      return [{ path: points.at(-1)?.[0] ?? "backup", found, remedy }];
+    }
+    if (snapshot) return operationProblems(name, host, { volume, "snapshot.volume": snapshot.volume });
+    const to = backup?.to ?? repository!;
+    const at = backup ? "backup" : "repository";
+    const volumes = { volume, ...(to.volume ? { [`${at}.volume`]: to.volume } : {}) };
+    return [
+      ...operationProblems(name, host, volumes),
+      ...targetProblems(at, to, volume, host),
+      ...(backup ? directoryProblems(backup, host) : []),
+      ...(backup ? [] : secretProblems("password", (args as { password?: pulumi.Input<string> }).password)),
+      ...snapshotProblems(args.snapshotId, backup !== undefined),
+    ];
+  });
 }
 
 /** A directory is seen by its own host alone. */

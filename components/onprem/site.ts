@@ -1,12 +1,24 @@
+import { isIP } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import { hostAddressProblems, rangeProblem } from "../model/address-plan.ts";
+import { hostAddressProblems, rangeProblems } from "../model/address-plan.ts";
 import type { Connection } from "../model/connection.ts";
 import { DEFAULT_MTU, mtuProblems } from "../model/mtu.ts";
 import { labelProblems, nameProblems, portProblems, quote } from "../model/names.ts";
-import { type Problem, refuse } from "../model/problem.ts";
-import { parseRange } from "../model/range.ts";
-import { anything, flag, given, map, named, number, optional, shapeProblems, text } from "../model/shape.ts";
+import type { Problem } from "../model/problem.ts";
+import {
+  anything,
+  argumentProblems,
+  flag,
+  given,
+  map,
+  named,
+  number,
+  optional,
+  text,
+  wellShaped,
+} from "../model/shape.ts";
 import { Authority } from "../secrets/resources.ts";
+import { hold, refusalFor, refusalOf, unlessHeld, unsaid } from "./held.ts";
 
 /** A machine that is reached by SSH. */
 export interface HostArgs {
@@ -46,9 +58,9 @@ export interface SshArgs {
   port?: number;
   /** @default the hosts are reached directly */
   bastion?: BastionArgs;
-  /** Seconds to wait for a connection. @default 10 */
+  /** Seconds to wait for a connection, 1 to 86400. @default 10 */
   dialTimeout?: number;
-  /** Seconds one step may take. @default 600 */
+  /** Seconds one step may take, 1 to 86400. @default 600 */
   stepTimeout?: number;
 }
 
@@ -95,14 +107,17 @@ export class Site extends pulumi.ComponentResource {
     args: SiteArgs,
     opts?: pulumi.ComponentResourceOptions,
     token = "spillway:onprem:Site",
+    problems = siteProblems(name, args),
   ) {
-    refuse(`Site "${name}"`, siteProblems(name, args));
-    super(token, name, {}, opts);
+    const refusal = refusalFor(`Site "${name}"`, problems);
+    super(token, name || "site", {}, unlessHeld(refusal, opts));
+    hold(this, refusal);
+    const { range, mtu = DEFAULT_MTU, hosts, ssh } = wellShaped(SITE_SHAPE, args);
     this.siteName = name;
-    this.range = args.range;
-    this.mtu = args.mtu ?? DEFAULT_MTU;
-    this.hosts = args.hosts;
-    this.#ssh = args.ssh;
+    this.range = range;
+    this.mtu = mtu;
+    this.hosts = hosts;
+    this.#ssh = ssh;
     this.authority = new Authority(
       `${name}-authority`,
       { commonName: `${name} site authority`, validityDays: 3650 },
@@ -118,6 +133,8 @@ export class Site extends pulumi.ComponentResource {
 
   /** How the plugin reaches a host of the site. */
   connection(host: string): pulumi.Output<Connection> {
+    const refusal = refusalOf(this);
+    if (refusal) return unsaid(refusal);
     const { address, hostKey, port } = this.hosts[host]!;
     const { user = "root", privateKey, bastion, dialTimeout, stepTimeout } = this.#ssh;
     const key = pulumi.secret(privateKey);
@@ -166,32 +183,60 @@ const SITE_SHAPE = named({
 
 /** What is wrong with a site's arguments. */
 export function siteProblems(name: string, site: SiteArgs): Problem[] {
-  const misshapen = shapeProblems(SITE_SHAPE, site);
-  if (misshapen.length > 0) return misshapen;
-  const { range, mtu = DEFAULT_MTU, ssh, hosts } = site;
-  const addresses = Object.fromEntries(Object.entries(hosts).map(([host, { address }]) => [host, address]));
+  return argumentProblems(SITE_SHAPE, site, (site) => {
+    const { range, mtu = DEFAULT_MTU, ssh, hosts } = site;
+    const addresses = Object.fromEntries(Object.entries(hosts).map(([host, { address }]) => [host, address]));
+    return [
+      ...nameProblems("name", name),
+      ...rangeProblems("range", range),
+      ...mtuProblems("mtu", mtu),
+      ...(Object.keys(hosts).length > 0
+        ? []
+        : [{ path: "hosts", found: "no hosts", remedy: "name at least one machine" }]),
+      ...Object.entries(hosts).flatMap(([host, args]) => hostProblems(host, args)),
+      ...hostAddressProblems(range, addresses),
+      ...sshProblems(ssh),
+    ];
+  });
+}
+
+function sshProblems({ user = "root", port = 22, bastion, dialTimeout, stepTimeout }: SshArgs): Problem[] {
   return [
-    ...nameProblems("name", name),
-    ...(parseRange(range) ? [] : [rangeProblem("range", range)]),
-    ...mtuProblems("mtu", mtu),
-    ...(Object.keys(hosts).length > 0
-      ? []
-      : [{ path: "hosts", found: "no hosts", remedy: "name at least one machine" }]),
-    ...Object.entries(hosts).flatMap(([host, args]) => hostProblems(host, args)),
-    ...hostAddressProblems(range, addresses),
-    ...portProblems("ssh.port", ssh.port ?? 22),
-    ...(ssh.bastion ? hostKeyProblems("ssh.bastion.hostKey", ssh.bastion.hostKey) : []),
-    ...portProblems("ssh.bastion.port", ssh.bastion?.port ?? 22),
-    ...(/^[a-z_][a-z0-9_-]{0,31}$/.test(ssh.user ?? "root")
-      ? []
-      : [
-          {
-            path: "ssh.user",
-            found: `${JSON.stringify(ssh.user)} is no account name`,
-            remedy: "give one such as ops",
-          },
-        ]),
+    ...userProblems("ssh.user", user),
+    ...portProblems("ssh.port", port),
+    ...(bastion ? bastionProblems(bastion) : []),
+    ...secondsProblems("ssh.dialTimeout", dialTimeout),
+    ...secondsProblems("ssh.stepTimeout", stepTimeout),
   ];
+}
+
+function bastionProblems({ address, port = 22, user, hostKey }: BastionArgs): Problem[] {
+  const remedy = "give an IP address or a DNS name, such as bastion.example.com";
+  const found = address === undefined ? "no address" : `${quote(address)} is neither`;
+  return [
+    ...(isIP(address ?? "") || DNS_NAME.test(address ?? "")
+      ? []
+      : [{ path: "ssh.bastion.address", found, remedy }]),
+    ...portProblems("ssh.bastion.port", port),
+    ...(user === undefined ? [] : userProblems("ssh.bastion.user", user)),
+    ...hostKeyProblems("ssh.bastion.hostKey", hostKey),
+  ];
+}
+
+/** Labels of letters, digits and dashes; the last has a letter, else it is a misspelt IPv4 address. */
+const DNS_NAME =
+  /^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?=[0-9-]*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?$/;
+
+function userProblems(path: string, user: string): Problem[] {
+  if (/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) return [];
+  return [{ path, found: `${quote(user)} is no account name`, remedy: "give one such as ops" }];
+}
+
+const LONGEST_SECONDS = 86_400;
+
+function secondsProblems(path: string, seconds: number | undefined): Problem[] {
+  if (seconds === undefined || (seconds >= 1 && seconds <= LONGEST_SECONDS)) return [];
+  return [{ path, found: `${seconds}`, remedy: `give seconds from 1 to ${LONGEST_SECONDS}` }];
 }
 
 function hostProblems(host: string, { hostKey, port = 22, labels = {} }: HostArgs): Problem[] {

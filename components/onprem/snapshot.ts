@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { nameProblems, quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { flag, given, named, shapeProblems } from "../model/shape.ts";
+import { argumentProblems, flag, given, named } from "../model/shape.ts";
 import { labelOf } from "./operation.ts";
 import type { Volume } from "./store.ts";
 
@@ -52,11 +52,11 @@ const SNAPSHOT_SHAPE = named({ volume: given, allowDataLoss: flag });
 
 /** What is wrong with a snapshot's arguments. */
 export function snapshotProblems(name: string, args: SnapshotArgs): Problem[] {
-  const misshapen = shapeProblems(SNAPSHOT_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { volume } = args;
-  if (volume.takeSnapshot) return nameProblems("name", name);
-  const found = `the store of ${quote(labelOf(volume))} takes no snapshots`;
-  const remedy = "take a Backup, or keep the volume in a CephStore";
-  return [...nameProblems("name", name), { path: "volume", found, remedy }];
+  return argumentProblems(SNAPSHOT_SHAPE, args, (args) => {
+    const { volume } = args;
+    if (volume.takeSnapshot) return nameProblems("name", name);
+    const found = `the store of ${quote(labelOf(volume))} takes no snapshots`;
+    const remedy = "take a Backup, or keep the volume in a CephStore";
+    return [...nameProblems("name", name), { path: "volume", found, remedy }];
+  });
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { nameProblems, quote, unknownHost } from "../model/names.ts";
+import { hostNameProblems, nameProblems, quote } from "../model/names.ts";
 import { type Problem, refuse } from "../model/problem.ts";
-import { given, named, shapeProblems, text } from "../model/shape.ts";
+import { argumentProblems, given, named, text } from "../model/shape.ts";
 import { plainPathProblems } from "../model/store.ts";
 import { HostState } from "../ssh/resources.ts";
 import { placesOf, type Volume } from "./store.ts";
@@ -58,24 +58,24 @@ const VOLUME_MOUNT_SHAPE = named({ volume: given, host: text, path: text });
 
 /** What is wrong with a mount's arguments. */
 export function volumeMountProblems(name: string, args: VolumeMountArgs): Problem[] {
-  const misshapen = shapeProblems(VOLUME_MOUNT_SHAPE, args);
-  if (misshapen.length > 0) return misshapen;
-  const { volume, host = "", path = "" } = args;
-  const { site } = volume.store;
-  const known = Object.keys(site.hosts);
-  const ownProblems = [...nameProblems("name", name), ...plainPathProblems("path", path, "/srv/data")];
-  if (!known.includes(host)) return [...ownProblems, unknownHost("host", host, known)];
-  return [
-    ...ownProblems,
-    ...(volume.hosts === undefined || volume.hosts.includes(host)
-      ? []
-      : [
-          {
-            path: "host",
-            found: `the volume ${quote(volume.volumeName)} lies on ${volume.hosts.join(", ")} alone`,
-            remedy: "mount it there, or take a volume of a store that shares them",
-          },
-        ]),
-    ...placesOf(site).problems("path", host, path),
-  ];
+  return argumentProblems(VOLUME_MOUNT_SHAPE, args, (args) => {
+    const { volume, host = "", path = "" } = args;
+    const { site } = volume.store;
+    const known = Object.keys(site.hosts);
+    const ownProblems = [...nameProblems("name", name), ...plainPathProblems("path", path, "/srv/data")];
+    if (!known.includes(host)) return [...ownProblems, ...hostNameProblems("host", host, known)];
+    return [
+      ...ownProblems,
+      ...(volume.hosts === undefined || volume.hosts.includes(host)
+        ? []
+        : [
+            {
+              path: "host",
+              found: `the volume ${quote(volume.volumeName)} lies on ${volume.hosts.join(", ")} alone`,
+              remedy: "mount it there, or take a volume of a store that shares them",
+            },
+          ]),
+      ...placesOf(site).problems("path", host, path),
+    ];
+  });
 }

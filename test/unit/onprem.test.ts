@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
 import { Site as LabSite } from "../../components/lab/index.ts";
+import { quote } from "../../components/model/names.ts";
 import { Refusal } from "../../components/model/problem.ts";
 import {
+  HostStore,
   KubernetesCluster,
   type KubernetesClusterArgs,
   type NetworkArgs,
@@ -11,7 +13,7 @@ import {
   type SiteArgs,
   type Taint,
 } from "../../components/onprem/index.ts";
-import { Preflight } from "../../components/ssh/resources.ts";
+import { HostState, Preflight } from "../../components/ssh/resources.ts";
 import { type Asked, build } from "./world.ts";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHiY2zxEZh24Iau6m+tMa9cblMlaZQIhbXlPK65B9Bja";
@@ -43,6 +45,8 @@ function platform(args: Partial<KubernetesClusterArgs> = {}) {
 
 const ofType = (asked: Asked[], type: string) =>
   asked.filter((resource) => resource.type === `spillway:${type}`);
+
+const nameOf = (address: string) => address.replace(/[^a-z0-9]+/g, "-").replace(/-$/, "");
 
 async function problemsOf(program: () => unknown): Promise<string[]> {
   const refusal = await build(program).then(
@@ -225,11 +229,102 @@ describe("bad arguments", () => {
     ]);
   });
 
+  describe("of a site, a registry and what is on them", () => {
+    const taken = { ...siteArgs, hosts: { ...siteArgs.hosts, w3: { address: "10.0.0.22", hostKey } } };
+    const ofAll = [
+      "hosts.w3.address: 10.0.0.22 is host w2's already",
+      'host: "cp9" is no host of the site',
+      'version: "1.12" is not supported',
+      "controlPlane: 2 hosts",
+    ];
+    const onTaken = (use: (site: Site, registry: Registry) => unknown) => () => {
+      const site = new Site("paris", taken);
+      return use(site, new Registry("registry", { site, host: "cp9" }));
+    };
+    const onBoth = (site: Site, registry: Registry) =>
+      new KubernetesCluster("paris", { site, registry, version: "1.12", controlPlane: ["cp1", "cp2"] });
+
+    test("are told together, each with what it is of, and the engine is asked for nothing", async () => {
+      const asked: Asked[] = [];
+      const refused = build(onTaken(onBoth), asked);
+      await expect(refused).rejects.toThrow(
+        [
+          "4 problems",
+          `Site "paris": hosts.w3.address: 10.0.0.22 is host w2's already; give every host an address of its own`,
+          'Registry "registry": host: "cp9" is no host of the site; did you mean "cp1"?',
+          'KubernetesCluster "paris": version: "1.12" is not supported; give one of 1.36',
+        ].join("\n  "),
+      );
+      expect(asked).toEqual([]);
+      expect(await problemsOf(onTaken(onBoth))).toEqual(ofAll);
+    });
+
+    test("fail a program that catches them", async () => {
+      const caught = onTaken((site, registry) => expect(() => onBoth(site, registry)).toThrow(Refusal));
+      expect(await problemsOf(caught)).toEqual(ofAll);
+    });
+
+    test("fail a program that has nothing on them, or something of its own", async () => {
+      const asked: Asked[] = [];
+      const program = onTaken((site, registry) => {
+        registry.image("shop", {
+          repository: "shop",
+          tag: "1",
+          digest: "sha256:0",
+          source: { layout: "/l" },
+        });
+        const state = { connection: site.connection("cp1"), name: "motd" };
+        new HostState("motd", state);
+        new HostState("secret", { ...state, files: { "/etc/p": { content: registry.password } } });
+      });
+      await expect(build(program, asked)).rejects.toThrow(
+        /^2 problems\n {2}Site "paris": [^\n]*\n {2}Registry/,
+      );
+      expect(asked).toEqual([]);
+    });
+
+    test("are of a store as well, and of a shape that is not theirs", async () => {
+      const program = () => {
+        const site = new Site("paris", { ...siteArgs, range: 10, hosts: null } as never);
+        new HostStore("scratch", { site, directories: { w1: "srv" } });
+      };
+      expect(await problemsOf(program)).toEqual([
+        "range: 10 is a number",
+        "hosts: nothing is given",
+        'directories.w1: "srv" is no plain absolute path',
+      ]);
+    });
+
+    test("are those of a registry alone where the site is well, which stays", async () => {
+      const asked: Asked[] = [];
+      const program = () =>
+        new Registry("registry", { site: new Site("paris", siteArgs), host: "cp9", port: 0 });
+      await expect(build(program, asked)).rejects.toThrow('Registry "registry": 2 problems');
+      expect(asked.map(({ name }) => name).sort()).toEqual(["paris", "paris-authority"]);
+      await expect(build(() => new Registry("registry", { host: "cp1" } as never))).rejects.toThrow("site:");
+    });
+  });
+
   test("of a port that another part of a node has, or the registry", async () => {
     const ofPort = (apiPort: number) => problemsOf(() => platform({ apiPort }));
     for (const port of [2379, 2380, 10250, 10257, 10259, 179])
       expect(await ofPort(port)).toEqual([`apiPort: ${port} is the port of another part of a node`]);
     expect(await ofPort(5000)).toEqual(["apiPort: the registry has 5000 on cp1"]);
+    const ofRegistry = (host: string, port: number) => () => {
+      const site = new Site("paris", siteArgs);
+      const registry = new Registry("registry", { site, host, port });
+      const pools = { general: { hosts: ["w1"] } };
+      new KubernetesCluster("paris", { site, registry, version: "1.36", controlPlane: ["cp1"], pools });
+    };
+    const found = (host: string, port: number) => [
+      `registry: its port ${port} on ${host} is that of another part of a node`,
+    ];
+    for (const port of [2379, 2380, 2381, 10248, 10249, 10250, 10256, 10257, 10259, 179])
+      expect(await problemsOf(ofRegistry("cp1", port))).toEqual(found("cp1", port));
+    for (const port of [10248, 10249, 10250, 10256, 179])
+      expect(await problemsOf(ofRegistry("w1", port))).toEqual(found("w1", port));
+    await build(ofRegistry("w1", 2379));
+    await build(ofRegistry("w2", 10250));
   });
 
   test("of an address that a router has, and none that pods never get", async () => {
@@ -314,6 +409,50 @@ describe("bad arguments", () => {
       "hosts.b.address: 10.0.0.11 is host $(touch /tmp/x)'s already",
       'hosts.c.address: "-oProxyCommand=x" is no IPv4 address',
     ]);
+  });
+
+  test("of how hosts are reached", async () => {
+    const ofSsh = (ssh: object) =>
+      problemsOf(() => new Site("paris", { ...siteArgs, ssh: { ...siteArgs.ssh, ...ssh } }));
+    for (const seconds of [0, -1, 0.5, 86_401, 1e12, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const found = await ofSsh({ dialTimeout: seconds, stepTimeout: seconds });
+      expect(found.map((line) => line.split(":")[0])).toEqual(["ssh.dialTimeout", "ssh.stepTimeout"]);
+    }
+    expect(await ofSsh({ bastion: { hostKey } })).toEqual(["ssh.bastion.address: no address"]);
+    for (const address of [
+      "",
+      "-oProxyCommand=x",
+      "10.0.0.300",
+      "a b",
+      "b.example\n",
+      "a..b",
+      "-a.b",
+      "x".repeat(64),
+    ])
+      expect(await ofSsh({ bastion: { address, user: "a b", port: 0, hostKey: "" } })).toEqual([
+        `ssh.bastion.address: ${quote(address)} is neither`,
+        "ssh.bastion.port: 0 is no port",
+        'ssh.bastion.user: "a b" is no account name',
+        "ssh.bastion.hostKey: no host key",
+      ]);
+    await build(() => {
+      for (const address of ["10.0.0.1", "2001:db8::1", "bastion", "b-1.example.com", "3com.example."]) {
+        const ssh = { ...siteArgs.ssh, dialTimeout: 1, stepTimeout: 86_400, bastion: { address, hostKey } };
+        new Site(`to-${nameOf(address)}`, { ...siteArgs, ssh });
+      }
+    });
+  });
+
+  test("of ranges that no machine has addresses of", async () => {
+    for (const range of ["0.0.0.0/16", "127.0.0.0/16", "169.254.0.0/16", "224.0.0.0/16", "255.255.0.0/16"]) {
+      const found = [expect.stringContaining(`${range} has addresses of`)];
+      expect(await problemsOf(() => platform({ network: { mode: "bridge", pods: range } }))).toEqual(found);
+      expect(await problemsOf(() => platform({ network: { mode: "bridge", services: range } }))).toEqual(
+        found,
+      );
+      const hosts = { w1: { address: range.replace(/0\/\d+$/, "9"), hostKey } };
+      expect(await problemsOf(() => new Site("paris", { ...siteArgs, range, hosts }))).toEqual(found);
+    }
   });
 
   test("a registry's host is proposed when its name is nearly right", async () => {

@@ -11,9 +11,14 @@ export interface Asked {
 /**
  * Runs a program against Pulumi's mocks and gives what it asked for. Outputs that only a real
  * resource has get a stand-in text, so that what is made from them can be read.
+ *
+ * @param asked gets it too, for a program that fails
  */
-export async function build(program: () => unknown): Promise<Asked[]> {
-  const asked: Asked[] = [];
+export async function build(
+  program: () => unknown,
+  asked: Asked[] = [],
+  project = "spillway",
+): Promise<Asked[]> {
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
@@ -22,16 +27,25 @@ export async function build(program: () => unknown): Promise<Asked[]> {
       },
       call: () => ({}),
     },
-    "spillway",
+    project,
     "test",
     false,
     "organization",
   );
+  // As Pulumi's own runner does: an error that nobody handled fails the program.
+  const unhandled: unknown[] = [];
+  const others = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", (error) => unhandled.push(error));
   try {
     await program();
   } finally {
     await pulumi.runtime.disconnect();
+    await new Promise(setImmediate);
+    process.removeAllListeners("unhandledRejection");
+    for (const listener of others) process.on("unhandledRejection", listener);
   }
+  if (unhandled.length > 0) throw unhandled[0];
   return asked;
 }
 
@@ -73,7 +87,7 @@ function computed(type: string, name: string): Record<string, unknown> {
       origin: "built",
       summary: "Kubernetes 1.36.3: built",
     },
-    "spillway:artifacts:Image": { reference: `registry/${name}@sha256:00` },
+    "spillway:artifacts:Image": { reference: `registry/${name}@sha256:${"0".repeat(64)}` },
     "spillway:kubeadm:ControlPlaneMember": { nodeName: name, certificateExpiry: "2027-01-01T00:00:00Z" },
     "spillway:kubeadm:Worker": { nodeName: name },
     "spillway:lab:Host": { hostKey: "ssh-ed25519 AAAA" },
