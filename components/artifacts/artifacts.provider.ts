@@ -1,10 +1,10 @@
-import type { Problem } from "../model/problem.ts";
+import { argumentProblems, named } from "../model/shape.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
 import { requireTools } from "./built.ts";
-import { display } from "./http.ts";
 import { type ArtifactRequest, artifactList, requestProblems } from "./list.ts";
 import { atHand, obtain } from "./obtain.ts";
 import { type Binary, chooseSource, type Image, type Source, type SourceChoice } from "./source.ts";
+import { SOURCE_SHAPE, shown, sourceProblems } from "./source-problems.ts";
 
 /** What is wanted, and from where. */
 export interface ArtifactsInputs extends ArtifactRequest {
@@ -30,7 +30,13 @@ export const artifacts: ResourceType<ArtifactsInputs, ArtifactsOutputs> = {
 
   check(inputs, unknown) {
     const problems = requestProblems(inputs).filter(({ path }) => !unknown.has(path));
-    return unknown.has("source") ? problems : [...problems, ...sourceProblems(inputs.source)];
+    if (unknown.has("source") || inputs.source === undefined) return problems;
+    const source = argumentProblems(
+      named({ source: SOURCE_SHAPE }),
+      { source: inputs.source },
+      ({ source }) => sourceProblems("source", source),
+    );
+    return [...problems, ...source];
   },
 
   async preview(context, inputs) {
@@ -69,31 +75,4 @@ async function choice(context: Context, source: Source | undefined): Promise<Sou
       ? `mirror: ${shown(source.files)}, ${source.images}`
       : `${source.kind}, as asked`;
   return { source, reason };
-}
-
-/** An address without the user and password that it may carry. */
-const shown = (address: string): string => (URL.canParse(address) ? display(new URL(address)) : "(no URL)");
-
-function sourceProblems(source: Source | undefined): Problem[] {
-  if (source === undefined || source.kind === "upstream" || source.kind === "built") return [];
-  if (source.kind !== "mirror") {
-    const found = `${JSON.stringify((source as { kind?: unknown }).kind)} is no source`;
-    return [{ path: "source.kind", found, remedy: "give upstream, mirror or built" }];
-  }
-  const problems: Problem[] = [];
-  if (!URL.canParse(source.files) || !/^https?:$/.test(new URL(source.files).protocol)) {
-    problems.push({
-      path: "source.files",
-      found: `${JSON.stringify(shown(source.files))} is no HTTP URL`,
-      remedy: "give the folder's URL, such as https://mirror.example/files",
-    });
-  }
-  if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(source.images)) {
-    problems.push({
-      path: "source.images",
-      found: `${JSON.stringify(source.images)} is no registry reference`,
-      remedy: "give registry and path without a scheme, such as mirror.example:5000/platform",
-    });
-  }
-  return problems;
 }

@@ -1,4 +1,5 @@
 import { supportedVersions, versionsFor } from "../artifacts/list.ts";
+import { SOURCE_SHAPE, sourceProblems } from "../artifacts/source-problems.ts";
 import { apiAddressProblems } from "../model/address-plan.ts";
 import { mtuProblems, tunnelsOf } from "../model/mtu.ts";
 import { hostNameProblems, labelProblems, nameProblems, portProblems, quote } from "../model/names.ts";
@@ -59,7 +60,7 @@ const CLUSTER_SHAPE = named({
   ),
   network: optional(NETWORK_SHAPE),
   registry: given,
-  artifacts: anything,
+  artifacts: optional(SOURCE_SHAPE),
   apiPort: number,
   apiAddress: text,
 });
@@ -94,6 +95,7 @@ export function clusterProblems(name: string, args: KubernetesClusterArgs): Prob
       ...apiPortProblems(args),
       ...registryPortProblems(args),
       ...virtualAddress(args),
+      ...(args.artifacts === undefined ? [] : sourceProblems("artifacts", args.artifacts)),
       ...(args.registry.siteName === args.site.siteName
         ? []
         : [

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
+import type { Source } from "../../components/artifacts/index.ts";
 import { Site as LabSite } from "../../components/lab/index.ts";
 import { quote } from "../../components/model/names.ts";
 import { Refusal } from "../../components/model/problem.ts";
@@ -453,6 +454,43 @@ describe("bad arguments", () => {
       const hosts = { w1: { address: range.replace(/0\/\d+$/, "9"), hostKey } };
       expect(await problemsOf(() => new Site("paris", { ...siteArgs, range, hosts }))).toEqual(found);
     }
+  });
+
+  test("of artifacts, without the password that an address has", async () => {
+    const of = async (artifacts: object) => {
+      const found = await problemsOf(() => platform({ artifacts: artifacts as Source }));
+      expect(found.join()).not.toContain("canary");
+      return found;
+    };
+    const mirror = { kind: "mirror", files: "https://m.example/f", images: "m.example:5000/p" };
+    const { images: _, ...noImages } = mirror;
+    expect(await of(noImages)).toEqual(["artifacts.images: nothing is given"]);
+    expect(await of({ ...mirror, files: undefined, images: 5 })).toEqual([
+      "artifacts.images: 5 is a number",
+      "artifacts.files: nothing is given",
+    ]);
+    const secret = "it carries a user or a password";
+    expect(
+      await of({ ...mirror, files: "https://u:canary@m.example/f", images: "u:canary@m.example/p" }),
+    ).toEqual([`artifacts.files: ${secret}`, `artifacts.images: ${secret}`]);
+    expect(await of({ ...mirror, files: "https:u:canary@m.example/f" })).toEqual([
+      `artifacts.files: ${secret}`,
+    ]);
+    expect(await of({ ...mirror, files: "https://m.example/f?token=canary" })).toEqual([
+      "artifacts.files: it has a query or a fragment",
+    ]);
+    expect(
+      await of({ kind: "upstream", files: "x", hosts: { kubernetes: "ftp://k", etcd: "u:canary@e" } }),
+    ).toEqual([
+      "artifacts.files: the source upstream has no such argument",
+      'artifacts.hosts.kubernetes: "ftp://k/" is no HTTP URL',
+      `artifacts.hosts.etcd: ${secret}`,
+    ]);
+    expect(await of({ kind: "miror" })).toEqual(['artifacts.kind: "miror" is no source']);
+    expect(await of({ ...mirror, caCertficate: "x" })).toEqual([
+      "artifacts.caCertficate: there is no such argument",
+    ]);
+    await build(() => platform({ artifacts: mirror as Source }));
   });
 
   test("a registry's host is proposed when its name is nearly right", async () => {
