@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { StaticVolume, WebService } from "spillway/kubernetes";
 import * as onprem from "spillway/onprem";
 
-// What differs from place to place stands in Pulumi.onprem.yaml; the key: pulumi config set --secret sshKey < ~/.ssh/id_ed25519
-const config = new pulumi.Config();
+// What differs from place to place stands in Pulumi.onprem.yaml, as `onprem:...` in a project of any name;
+// the key: pulumi config set --secret onprem:sshKey < ~/.ssh/id_ed25519
+const config = new pulumi.Config("onprem");
 const controlPlane = config.requireObject<string[]>("controlPlane");
 const workers = config.requireObject<string[]>("workers");
 const site = new onprem.Site("site", {

@@ -63,7 +63,7 @@ test("what a running cluster cannot follow is refused in preview, in the words o
     ],
     [(text) => text.replace("range: 10.", "range: 11."), /is no host address of the site's range/],
     [
-      (text) => text.replace(/^( *)spillway:network: /m, "$1spillway:registryHost: w1\n$&"),
+      (text) => text.replace(/^( *)onprem:network: /m, "$1onprem:registryHost: w1\n$&"),
       /: (host|registry): \S+ cannot become \S+ as long as it lives/,
     ],
     [rename, /kubernetes-onprem\S* belongs to urn:.*onprem-w2-state; take that one away/],
@@ -97,7 +97,7 @@ test("one word of the settings brings Ceph, whose volume pods of two nodes share
   const osds = hosts.map((host) => `${host}: [/dev/sdb]`).join(", ");
   const ceph = `{ monitors: [cp1], osds: { ${osds} }, osdMemoryMiB: 896, allowDataLoss: true }`;
   const word = (text: string) =>
-    text.replace(/^( *)spillway:network: /m, `$1spillway:store: ceph\n$1spillway:ceph: ${ceph}\n$&`);
+    text.replace(/^( *)onprem:network: /m, `$1onprem:store: ceph\n$1onprem:ceph: ${ceph}\n$&`);
   await site.withSettings(word, async () => {
     const up = await platform.up();
     expect(up.code, up.text).toBe(0);

@@ -12,9 +12,9 @@ export class OwnMachines {
   static readonly hosts = ["cp1", "w1", "w2"];
   readonly lab: string;
   readonly machines: Stack;
-  /** What a user copies; its configuration belongs to the project `spillway`. */
+  /** What a user copies, into a project of a name of their own. */
   readonly platform = new Stack({
-    name: "spillway",
+    name: "platform",
     program: readFileSync(join(checkout, "stacks", "onprem.ts"), "utf8"),
   });
   /** How each is reached, by its name; known after `make`. */
@@ -38,7 +38,7 @@ export class OwnMachines {
     this.#fillIn(range, connections);
     const init = await this.platform.run(["stack", "init"]);
     expect(init.code, init.text).toBe(0);
-    const key = ["config", "set", "--secret", "sshKey"];
+    const key = ["config", "set", "--secret", "onprem:sshKey"];
     const set = await this.platform.run(key, {}, connections[0]!.privateKey);
     expect(set.code, set.text).toBe(0);
   }
@@ -81,7 +81,7 @@ export class OwnMachines {
       .replace("192.0.2.0/24", range)
       .replace("sshUser: root", "sshUser: ops")
       // Bare machines would each fetch and unpack a compiler; policies have tests of their own.
-      .replace("network: overlay", "network: overlay\n  spillway:policies: unenforced");
+      .replace("network: overlay", "network: overlay\n  onprem:policies: unenforced");
     for (const { host, address, hostKey } of connections) {
       const example = new RegExp(`(${host}: \\{) .* \\}`);
       expect(settings).toMatch(example);
