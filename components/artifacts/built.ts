@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { CacheEntry } from "../local/cache.ts";
 import { run } from "../local/run.ts";
+import { findEntry } from "./cache.ts";
+import type { Digests } from "./describe.ts";
 import { fetchSources, findBuild, type GoModule, goBuild, goModules, productsOf, requireGo } from "./go.ts";
 import type { Architecture, ArtifactList, ImageArtifact } from "./list.ts";
-import { packImage } from "./pack.ts";
+import { layoutDigest, packedName, packImage } from "./pack.ts";
 import type { Artifacts, Binary, Image } from "./source.ts";
 import { settled, type Work } from "./work.ts";
 
@@ -41,6 +43,27 @@ export async function requireTools(list: ArtifactList): Promise<void> {
     );
   }
   await settled(checks.map((check) => check()));
+}
+
+/** Digests of what the cache has of a list, built before; by name. */
+export async function knownBuilt(list: ArtifactList): Promise<Pick<Digests, "binaries" | "images">> {
+  const programs: Record<string, Binary> = {};
+  for (const module of modulesOf(list)) {
+    const entry = await findBuild(module, list.architecture);
+    if (entry) Object.assign(programs, programsOf(module, entry));
+  }
+  const binaries = list.binaries.flatMap(({ name }) => {
+    const program = programs[name];
+    return program ? [[name, `sha256:${program.sha256}`]] : [];
+  });
+  const images: Record<string, string> = {};
+  for (const image of list.images) {
+    const inside = image.binaries.flatMap((name) => programs[name] ?? []);
+    if (inside.length < image.binaries.length) continue;
+    const entry = await findEntry(packedName(image, inside, list.architecture));
+    if (entry) images[image.name] = await layoutDigest(join(entry.folder, "layout"));
+  }
+  return { binaries: Object.fromEntries(binaries), images };
 }
 
 /** Builds and packs some of a list's images: those that nobody publishes. */

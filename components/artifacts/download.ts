@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { entryName } from "../local/cache.ts";
-import { cached } from "./cache.ts";
+import { cached, findEntry } from "./cache.ts";
 import { display, Final, request, retry, text } from "./http.ts";
 import type { Binary } from "./source.ts";
 import { timed, type Work } from "./work.ts";
@@ -33,7 +33,7 @@ export async function download(file: Download, work: Work): Promise<Binary> {
       `${display(new URL(url))}: neither HTTPS nor a checksum vouches for it; use an https:// address`,
     );
   }
-  const entry = await cached(entryName(name, version, [url, file.checksumUrl]), work, (folder) =>
+  const entry = await cached(entryOf(file), work, (folder) =>
     timed(work, `downloading ${name} ${version} from ${new URL(url).host}`, async (detail) => {
       const path = join(folder, name);
       const found = await retry(() => fetchFile(file, path, work.signal, detail), work.signal);
@@ -42,6 +42,16 @@ export async function download(file: Download, work: Work): Promise<Binary> {
     }),
   );
   return { path: join(entry.folder, name), sha256: entry.files[name]!, version };
+}
+
+const entryOf = ({ name, version, url, checksumUrl }: Download): string =>
+  entryName(name, version, [url, checksumUrl]);
+
+/** SHA-256 of a program in hexadecimal, as the cache has it or its maker tells; `undefined` when neither does. */
+export async function knownChecksum(file: Download, signal: AbortSignal): Promise<string | undefined> {
+  const entry = await findEntry(entryOf(file));
+  if (entry) return entry.files[file.name];
+  return file.checksumUrl && fetchChecksum(file.checksumUrl, file.caCertificate, signal);
 }
 
 async function fetchFile(

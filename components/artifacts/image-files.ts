@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { entryName } from "../local/cache.ts";
 import { run } from "../local/run.ts";
-import { cached } from "./cache.ts";
+import { cached, findEntry } from "./cache.ts";
 import type { Architecture, ArtifactList, BinaryArtifact, ImagePath } from "./list.ts";
 import { packFolder } from "./pack-folder.ts";
 import { pullImage, resolveDigest } from "./skopeo.ts";
@@ -13,14 +13,13 @@ type Inside = BinaryArtifact & { inside: ImagePath };
 
 /** Programs that their makers publish in images only, taken out of those. */
 export async function takeOut(list: ArtifactList, work: Work): Promise<Record<string, Binary>> {
-  const inside = list.binaries.filter((binary): binary is Inside => binary.inside !== undefined);
-  const images = [...new Set(inside.map((binary) => binary.inside.image))];
-  const found = images.map((image) => {
-    const files = inside.filter((binary) => binary.inside.image === image);
-    return takeOutOf(image, files, list.architecture, work);
-  });
+  const images = new Set(list.binaries.flatMap(({ inside }) => inside?.image ?? []));
+  const found = [...images].map((image) => takeOutOf(image, insideOf(list, image), list.architecture, work));
   return Object.assign({}, ...(await settled(found)));
 }
+
+const insideOf = ({ binaries }: ArtifactList, image: string): Inside[] =>
+  binaries.filter((binary): binary is Inside => binary.inside?.image === image);
 
 async function takeOutOf(
   image: string,
@@ -29,12 +28,7 @@ async function takeOutOf(
   work: Work,
 ): Promise<Record<string, Binary>> {
   const digest = await resolveDigest(image, architecture, undefined, work.signal);
-  const { name, version } = files[0]!;
-  const key = entryName(`${name}-image`, version, [
-    digest,
-    files.map(({ name, inside }) => [name, inside.path]),
-  ]);
-  const entry = await cached(key, work, (folder) =>
+  const entry = await cached(entryOf(digest, files), work, (folder) =>
     timed(work, `fetching ${image}`, async () => {
       const root = await unpack(`${image.replace(/:[^:/]*$/, "")}@${digest}`, folder, work);
       for (const { name, inside } of files) await take(join(root, inside.path), join(folder, name), work);
@@ -47,6 +41,22 @@ async function takeOutOf(
       { path: join(entry.folder, name), sha256: entry.files[name]!, version },
     ]),
   );
+}
+
+function entryOf(digest: string, files: readonly Inside[]): string {
+  const { name, version } = files[0]!;
+  return entryName(`${name}-image`, version, [digest, files.map(({ name, inside }) => [name, inside.path])]);
+}
+
+/** SHA-256 of a program in hexadecimal, where it was taken before out of what the image is now. */
+export async function knownInside(
+  { name, inside }: Inside,
+  list: ArtifactList,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const digest = await resolveDigest(inside.image, list.architecture, undefined, signal);
+  const entry = await findEntry(entryOf(digest, insideOf(list, inside.image)));
+  return entry?.files[name];
 }
 
 /** Root of an image's files; whoever unpacks owns them. */

@@ -1,10 +1,10 @@
+export { type Digests, describeList } from "./describe.ts";
 export {
   type Architecture,
   type ArtifactList,
   type ArtifactRequest,
   artifactList,
   type BinaryArtifact,
-  describeList,
   type ImageArtifact,
   type ImagePath,
   supportedVersions,

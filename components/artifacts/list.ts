@@ -379,20 +379,3 @@ const sample = ({ hello: tag }: Versions): ImageArtifact => ({
   entrypoint: ["/hello"],
   user: "65532:65532",
 });
-
-/** The list as text, one line an artifact, for a person to read or a mirror to be filled by. */
-export function describeList(list: ArtifactList): string {
-  const lines = [
-    `Kubernetes ${list.versions.kubernetes} on ${list.architecture}`,
-    ...list.binaries.map(
-      ({ name, version, url, inside }) =>
-        `binary   ${name} ${version}  ${url ?? `${inside?.path} in ${inside?.image}`}`,
-    ),
-    ...list.packages.map((name) => `package  ${name}`),
-    ...list.images.map(
-      ({ repository, tag, upstream }) =>
-        `image    ${repository}:${tag}  ${upstream ?? "built from this package"}`,
-    ),
-  ];
-  return lines.join("\n");
-}

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type ArtifactList, describeList } from "../artifacts/list.ts";
+import { describeList } from "../artifacts/describe.ts";
+import { digestsOf } from "../artifacts/digests.ts";
+import type { ArtifactList } from "../artifacts/list.ts";
 import type { Image, Source } from "../artifacts/source.ts";
 import { ControlPlaneMember, Worker } from "../kubeadm/resources.ts";
 import { type AddressPlan, addressPlan } from "../model/address-plan.ts";
@@ -87,7 +89,7 @@ export class KubernetesCluster extends pulumi.ComponentResource {
   readonly certificateExpiry: pulumi.Output<Record<string, string>>;
   /** Everything the cluster is made of, computed without asking anybody. */
   readonly artifactList: ArtifactList;
-  /** Where the artifacts came from, then one line each. */
+  /** Where the artifacts came from, then one line each: binaries and images with their SHA-256, packages by name. */
   readonly artifacts: pulumi.Output<string[]>;
   /** What its nodes pull through. */
   readonly registry: Registry;
@@ -124,10 +126,13 @@ export class KubernetesCluster extends pulumi.ComponentResource {
     const workers = this.#workers(identity, states, members);
     const admin = this.#administrator(identity);
 
-    this.artifacts = artifacts.summary.apply((summary) => [
-      summary,
-      ...describeList(this.artifactList).split("\n"),
-    ]);
+    const { summary, origin, binaries, images: obtained } = artifacts;
+    this.artifacts = pulumi
+      .all([summary, origin, binaries, obtained])
+      .apply(([summary, origin, binaries, images]) => [
+        summary,
+        ...describeList(this.artifactList, digestsOf(origin, { binaries, images })).split("\n"),
+      ]);
     this.kubeconfig = this.#kubeconfig(identity, admin, members);
     this.nodes = pulumi.all([...members, ...workers].map((node) => node.nodeName));
     this.certificateExpiry = this.#certificateExpiry(identity, admin, members);

@@ -1,17 +1,21 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { requireTools } from "../../components/artifacts/built.ts";
+import { modulesOf, requireTools } from "../../components/artifacts/built.ts";
 import { cached, findEntry } from "../../components/artifacts/cache.ts";
+import { knownDigests } from "../../components/artifacts/digests.ts";
 import { download } from "../../components/artifacts/download.ts";
+import { goEntryName } from "../../components/artifacts/go.ts";
 import { retry } from "../../components/artifacts/http.ts";
 import { artifactList } from "../../components/artifacts/list.ts";
+import { packedName } from "../../components/artifacts/pack.ts";
 import { chooseSource } from "../../components/artifacts/source.ts";
 import type { Work } from "../../components/artifacts/work.ts";
+import { entryName } from "../../components/local/cache.ts";
 
 const work: Work & { warnings: string[] } = {
   warnings: [],
@@ -66,6 +70,54 @@ test("a download with the right checksum is kept and not fetched again", async (
   expect(await readFile(first.path)).toEqual(program);
   expect(await download(file, work)).toEqual(first);
   expect(seen).toEqual([path, `${path}.sha256`]);
+});
+
+test("digests are known from the makers, or from the cache, and nothing is obtained for them", async () => {
+  const path = "/release/v1.36.3/bin/linux/amd64/";
+  const seen: string[] = [];
+  const base = await serve(
+    files({ [`${path}kubelet.sha256`]: sum, [`${path}kubeadm.sha256`]: "<html>" }, seen),
+  );
+  const request = { kubernetes: "1.36", policies: "unenforced" } as const;
+  const registry = new URL(base).host;
+  const hosts = {
+    kubernetes: base,
+    images: registry,
+    etcd: `${registry}/etcd`,
+    coredns: `${registry}/coredns`,
+  };
+  const list = artifactList(request, hosts);
+  const known = await knownDigests(list, "upstream", work.signal);
+  expect(known).toEqual({ origin: "upstream", binaries: { kubelet: `sha256:${sum}` }, images: {} });
+  expect(seen.filter((url) => url.startsWith("/release") && !url.endsWith(".sha256"))).toEqual([]);
+
+  const kubelet = list.binaries.find(({ name }) => name === "kubelet")!;
+  await cached(entryName("kubelet", kubelet.version, [kubelet.url, kubelet.checksumUrl]), work, (folder) =>
+    writeFile(join(folder, "kubelet"), "as it was"),
+  );
+  const { binaries } = await knownDigests(list, "upstream", AbortSignal.abort());
+  expect(binaries).toEqual({ kubelet: `sha256:${createHash("sha256").update("as it was").digest("hex")}` });
+});
+
+test("digests of what was built and packed are known from the cache", async () => {
+  const list = artifactList({ kubernetes: "1.36", sample: true });
+  expect(await knownDigests(list, "built", work.signal)).toEqual({
+    origin: "built",
+    binaries: {},
+    images: {},
+  });
+  const [module] = modulesOf(list);
+  const built = await cached(await goEntryName(module!, "amd64"), work, (folder) =>
+    writeFile(join(folder, "hello"), "built"),
+  );
+  const program = { path: "/any/hello", sha256: built.files.hello! };
+  expect((await knownDigests(list, "built", work.signal)).images).toEqual({});
+  await cached(packedName(list.images[0]!, [program], "amd64"), work, async (folder) => {
+    await mkdir(join(folder, "layout"));
+    await writeFile(join(folder, "layout/index.json"), '{"manifests":[{"digest":"sha256:0123"}]}');
+  });
+  for (const origin of ["built", "upstream"] as const)
+    expect((await knownDigests(list, origin, work.signal)).images).toEqual({ hello: "sha256:0123" });
 });
 
 test("a download with a wrong checksum is refused and nothing of it is kept", async () => {

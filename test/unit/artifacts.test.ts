@@ -3,15 +3,11 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { artifacts } from "../../components/artifacts/artifacts.provider.ts";
+import { describeList } from "../../components/artifacts/describe.ts";
 import { parseChecksum } from "../../components/artifacts/download.ts";
 import { goEntryName, goModules, productsOf } from "../../components/artifacts/go.ts";
 import { type ImageInputs, image } from "../../components/artifacts/image.provider.ts";
-import {
-  artifactList,
-  describeList,
-  supportedVersions,
-  versionsFor,
-} from "../../components/artifacts/list.ts";
+import { artifactList, supportedVersions, versionsFor } from "../../components/artifacts/list.ts";
 import { describeMirror } from "../../components/artifacts/mirror.ts";
 import { manifestDigestFor } from "../../components/artifacts/skopeo.ts";
 import type { NetworkMode, Policies } from "../../components/model/network.ts";
@@ -133,6 +129,27 @@ test("the printed list has a line for each artifact", () => {
   expect(lines).toHaveLength(1 + list.binaries.length + list.packages.length + list.images.length);
   const own = describeList(artifactList({ kubernetes: "1.36", sample: true })).split("\n");
   expect(own.slice(1)).toEqual(["image    hello:1.0.0  built from this package"]);
+});
+
+test("the printed list has the digests that are known, and where the source has each artifact", () => {
+  const list = artifactList({ kubernetes: "1.36", policies: "unenforced" });
+  const known = { binaries: { kubelet: "sha256:b1" }, images: { etcd: "sha256:1a" } };
+  const of = (origin: "built" | "mirror" | "upstream") =>
+    describeList(list, { origin, ...known })
+      .split("\n")
+      .filter((line) => / kube(let|adm) | etcd:/.test(line));
+  expect(of("built")).toEqual([
+    "binary   kubeadm 1.36.3  built on this computer  digest not known before it is obtained",
+    "binary   kubelet 1.36.3  built on this computer  sha256:b1",
+    "image    etcd:3.6.16-0  built on this computer  sha256:1a",
+  ]);
+  expect(of("upstream")[1]).toBe(
+    "binary   kubelet 1.36.3  https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubelet  sha256:b1",
+  );
+  expect(of("mirror").slice(1)).toEqual([
+    "binary   kubelet 1.36.3  kubernetes/v1.36.3/linux/amd64/kubelet in the mirror  sha256:b1",
+    "image    etcd:3.6.16-0  etcd:3.6.16-0 in the mirror  sha256:1a",
+  ]);
 });
 
 test("a mirror is described by every address it must serve", () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { describeLabs } from "../../components/cli/lab.ts";
 import { spillway } from "../../components/cli/spillway.ts";
 import { PLUGIN_LINES } from "../../components/index.ts";
@@ -34,6 +34,23 @@ test("the artifacts of a platform are printed without an up", async () => {
   const json = await spoken("artifacts", "--kubernetes", "1.36", "--policies", "unenforced", "--json");
   const list = JSON.parse(json.out) as { binaries: { name: string }[] };
   expect(list.binaries.map(({ name }) => name)).toEqual(["kubeadm", "kubectl", "kubelet"]);
+});
+
+test("the digests of artifacts are printed where they are known, and where not, that is said", async () => {
+  vi.stubEnv("SPILLWAY_CACHE", mkdtempSync(join(tmpdir(), "spillway-test-")));
+  try {
+    const built = await spoken("artifacts", "--source", "built");
+    expect(built.out).toMatch(/^built, as asked\nKubernetes /);
+    expect(built.out).toMatch(/^binary +kubelet 1\.36\.\d+ .* not known before it is obtained$/m);
+    const json = JSON.parse((await spoken("artifacts", "--source", "built", "--json")).out) as {
+      origin: string;
+    };
+    expect(json.origin).toBe("built");
+    expect(await spoken("artifacts", "--source", "mirror")).toMatchObject({ code: 2 });
+  } finally {
+    rmSync(process.env.SPILLWAY_CACHE!, { recursive: true });
+    vi.unstubAllEnvs();
+  }
 });
 
 test("files are judged: a line for each violation, a summary, and an exit code", async () => {

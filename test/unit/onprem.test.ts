@@ -198,6 +198,19 @@ describe("a cluster on own machines", () => {
     expect(Object.keys(of("cp1").units as object)).toContain("spillway-api-address.service");
   });
 
+  test("lists its artifacts with what was obtained of each", async () => {
+    let artifacts: string[] = [];
+    await build(() => {
+      platform({ network: { mode: "bridge", policies: "unenforced" } }).artifacts.apply((lines) => {
+        artifacts = lines;
+      });
+    });
+    expect(artifacts[0]).toBe("Kubernetes 1.36.3: built");
+    expect(artifacts).toContain("binary   kubelet 1.36.3  built on this computer  sha256:kubelet");
+    expect(artifacts).toContain("image    etcd:3.6.16-0  built on this computer  sha256:etcd");
+    expect(artifacts.join()).not.toContain("not known");
+  });
+
   test("keeps its kubeconfig and the site's key secret", async () => {
     await build(async () => {
       const cluster = platform();
