@@ -26,7 +26,7 @@ export interface RegistryArgs {
 /**
  * Private OCI registry on a host of the site: TLS from the site's own authority, a password for
  * pulling as well as pushing, blobs on the host's disk. A host serves one registry. Images are pushed by skopeo, which the
- * computer that runs Pulumi needs.
+ * computer that runs Pulumi needs. What is wrong with its arguments is told with that of its site and cluster.
  *
  * @example
  * const registry = new Registry("registry", { site, host: "cp1" });

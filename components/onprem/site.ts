@@ -80,7 +80,8 @@ export interface SiteArgs {
 }
 
 /**
- * One place with machines and one routable network.
+ * One place with machines and one routable network. What is wrong with its arguments is told with what is
+ * wrong with the cluster or store on it, and fails the program in any case.
  *
  * @example
  * const site = new Site("paris", {

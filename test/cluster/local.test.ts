@@ -54,7 +54,7 @@ test("a run gives a cluster whose nodes are ready, and says what it is made of",
     `get nodes -o 'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'`,
   );
   expect(ready).toBe("cp1=True w1=True w2=True");
-  expect(outputs.artifacts.join("\n")).toMatch(/kubelet 1\.36/);
+  expect(outputs.artifacts.join("\n")).toMatch(/kubelet 1\.36.* sha256:[0-9a-f]{64}$/m);
   expect(outputs.kubeconfig).toContain("client-key-data");
   for (const expiry of Object.values(outputs.certificateExpiry))
     expect(Date.parse(expiry)).toBeGreaterThan(Date.now());

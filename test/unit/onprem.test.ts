@@ -307,6 +307,16 @@ describe("bad arguments", () => {
         "hosts: nothing is given",
         'directories.w1: "srv" is no plain absolute path',
       ]);
+      const cluster = () => {
+        const site = new Site("paris", { ...siteArgs, range: 10, mtu: 100 } as never);
+        const registry = new Registry("registry", { site, host: "cp1" });
+        new KubernetesCluster("paris", { site, registry, version: "1.12", controlPlane: ["cp1"] });
+      };
+      expect(await problemsOf(cluster)).toEqual([
+        "range: 10 is a number",
+        expect.stringMatching(/^mtu: /),
+        'version: "1.12" is not supported',
+      ]);
     });
 
     test("are those of a registry alone where the site is well, which stays", async () => {
