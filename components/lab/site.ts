@@ -170,7 +170,7 @@ function addressesOf(range: string, { hosts, addresses = {} }: SiteArgs): Record
 
 function labProblems(
   range: string,
-  { hosts, mtu = DEFAULT_MTU, addresses = {}, disks = {} }: SiteArgs,
+  { hosts, mtu = DEFAULT_MTU, addresses = {}, labels = {}, disks = {} }: SiteArgs,
   plan: Record<string, string>,
 ): Problem[] {
   const taken = new Map<string, string>();
@@ -188,7 +188,7 @@ function labProblems(
       ? []
       : [{ path: "mtu", found: `${mtu} is more than the lab's cables carry`, remedy: "give at most 1500" }]),
     ...hosts.flatMap((host, i) => nameProblems(`hosts[${i}]`, host)),
-    ...Object.entries({ addresses, disks }).flatMap(([path, byHost]) =>
+    ...Object.entries({ addresses, labels, disks }).flatMap(([path, byHost]) =>
       Object.keys(byHost)
         .filter((host) => !hosts.includes(host))
         .map((host) => ({ path: `${path}.${host}`, found: "no such host", remedy: "name one of hosts" })),

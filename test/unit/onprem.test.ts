@@ -538,6 +538,11 @@ describe("a lab site", () => {
   test("keeps its gateway's and this computer's addresses from hosts, pods and services", async () => {
     const args = { hosts: ["cp1", "w1"], range: "10.77.1.0/24" };
     const taken = { ...args, addresses: { cp1: "10.77.1.1", w1: "10.77.1.254" } };
+    const misspelt = { ...args, labels: { w2: { disk: "ssd" } }, disks: { w1: { sdb: 1 }, w3: { sdb: 1 } } };
+    expect(await problemsOf(() => new LabSite("lab", misspelt))).toEqual([
+      "labels.w2: no such host",
+      "disks.w3: no such host",
+    ]);
     expect(await problemsOf(() => new LabSite("lab", taken))).toEqual([
       "hosts[0]: 10.77.1.1 is the lab's gateway's",
       "hosts[1]: 10.77.1.254 is this computer's",
