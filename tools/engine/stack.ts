@@ -4,9 +4,14 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Commands that make sense on a stack which does not exist yet. */
-const creating = new Set(["up", "update", "preview", "pre"]);
+const creating = new Set(["up", "update", "preview", "pre", "config set", "config set-all"]);
 
-/** Makes the stack that `up` or `preview` names, when it does not exist yet. */
+/** Options whose value is the next word. */
+const valued = new Set(
+  "-s --stack -C --cwd --color --config-file -v --verbose --tracing --profiling".split(" "),
+);
+
+/** Makes the stack that `up`, `preview` or `config set` names, when it does not exist yet. */
 export function ensureStack(pulumi: string, args: readonly string[], env: NodeJS.ProcessEnv): void {
   const stack = stackToCreate(args);
   const cwd = resolve(directoryOf(args));
@@ -28,7 +33,8 @@ export function stackToCreate(args: readonly string[]): string | undefined {
   const ends = args.indexOf("--");
   const own = ends === -1 ? args : args.slice(0, ends);
   if (own.includes("--help") || own.includes("-h")) return undefined;
-  if (!own.some((arg) => creating.has(arg))) return undefined;
+  const words = own.filter((arg, i) => !arg.startsWith("-") && !valued.has(own[i - 1] ?? ""));
+  if (!creating.has(words[0] ?? "") && !creating.has(words.slice(0, 2).join(" "))) return undefined;
   return optionOf(own, "-s", "--stack");
 }
 
