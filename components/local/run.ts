@@ -132,7 +132,8 @@ function lastWords(stdout: readonly string[], stderr: readonly string[]): string
   return said.length > 0 ? `\n  ${said.slice(-quotedLines).join("\n  ")}` : "it said nothing";
 }
 
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+/** Signals a program that was started `detached`, and what it started. */
+export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
   } catch {

@@ -138,6 +138,24 @@ describe("a lock", () => {
     });
   });
 
+  test("that its holder removes keeps those apart who waited and those who came later", async () => {
+    const log: string[] = [];
+    const enter = (name: string) =>
+      locked(file(), async () => {
+        log.push(`${name} in`);
+        await sleep(400);
+        log.push(`${name} out`);
+      });
+    let waiter: Promise<void> | undefined;
+    await locked(file(), async () => {
+      waiter = enter("waiter");
+      await sleep(200);
+      rmSync(file());
+    });
+    await Promise.all([enter("later"), waiter]);
+    expect(log.map((line) => line.split(" ")[1])).toEqual(["in", "out", "in", "out"]);
+  });
+
   test("is needed, unless its user says otherwise", async () => {
     vi.stubEnv("PATH", folder);
     await expect(locked(file(), async () => 1)).rejects.toThrow("flock is not installed; on Debian");
