@@ -57,6 +57,7 @@ async function furnishLabs(progress: Progress): Promise<void> {
     preview: false,
     timeoutSeconds: 0,
     progress: (text) => progress.status(text),
+    info: (text) => progress.line(text),
     warn: (text) => progress.line(text),
     signal: interrupted.signal,
   };

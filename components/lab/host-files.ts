@@ -1,3 +1,5 @@
+import { kernelSettingsScript } from "./kernel-settings.ts";
+
 /** A file that a lab host starts with. */
 export interface HostFile {
   content: string;
@@ -20,7 +22,7 @@ export interface HostFacts {
 }
 
 /**
- * Settings of Debian packages that no namespace holds: a host would change them for the whole computer.
+ * Settings of Debian packages that no namespace holds: a host may not set them, and says so at each boot.
  * Empty files, which dpkg keeps as the administrator's; over a link to /dev/null it installs nothing.
  */
 const machineWideSysctls = [
@@ -103,7 +105,7 @@ WantedBy=sysinit.target
 const mountsUnit = `[Unit]
 Description=Mounts that containers on this lab host need
 DefaultDependencies=no
-Before=sysinit.target ssh.service
+Before=systemd-sysctl.service sysinit.target ssh.service
 
 [Service]
 Type=oneshot
@@ -124,7 +126,7 @@ for place in /sys/fs/cgroup /sys/fs/cgroup/*; do
 done
 mkdir -p /sys/fs/bpf
 mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
-# The kubelet reads the kernel's messages.
+${kernelSettingsScript}# The kubelet reads the kernel's messages.
 if [ ! -e /dev/kmsg ]; then ln -s /dev/console /dev/kmsg; fi
 exit 0
 `;

@@ -152,14 +152,16 @@ function nspawn(
 
 /** Shuts a host down as its own `poweroff` would; after so many seconds it is cut off. */
 export async function stopHost(lab: string, host: string, seconds = 45): Promise<void> {
-  await locked(hostLock(lab, host), async () => {
-    const init = hostProcess(lab, host);
-    if (init) {
-      kill(init, powerOff);
-      await until(seconds, () => hostProcess(lab, host) === undefined || undefined);
-    }
-    await clear(lab, host);
-  });
+  await locked(hostLock(lab, host), () => shutDown(lab, host, seconds));
+}
+
+async function shutDown(lab: string, host: string, seconds: number): Promise<void> {
+  const init = hostProcess(lab, host);
+  if (init) {
+    kill(init, powerOff);
+    await until(seconds, () => hostProcess(lab, host) === undefined || undefined);
+  }
+  await clear(lab, host);
 }
 
 /**
@@ -173,9 +175,13 @@ export async function cutPower(lab: string, host: string): Promise<void> {
 /** Removes a host with all its data. Succeeds when it is gone already. */
 export async function deleteHost(lab: string, host: string): Promise<void> {
   const directory = hostDirectory(lab, host);
-  await stopHost(lab, host, 20);
-  await run(["rm", "--recursive", "--force", "--one-file-system", "--", directory], { timeoutSeconds: 600 });
-  rmSync(hostLock(lab, host), { force: true });
+  await locked(hostLock(lab, host), async () => {
+    await shutDown(lab, host, 20);
+    await run(["rm", "--recursive", "--force", "--one-file-system", "--", directory], {
+      timeoutSeconds: 600,
+    });
+    rmSync(hostLock(lab, host));
+  });
 }
 
 /** Brings a host to "off": no process, mount, loop device, control group or interface of it is left. Keeps its data. */

@@ -1,4 +1,4 @@
-import { rmdirSync } from "node:fs";
+import { rmdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { locked } from "../local/lock.ts";
 import { type Problem, refuse } from "../model/problem.ts";
@@ -10,7 +10,7 @@ import { deleteHost } from "./machine.ts";
 import { interfaceName, labDirectory, labsDirectory, nameProblems } from "./names.ts";
 import { computerOf, gatewayOf, labRangeProblems } from "./range.ts";
 import { hostNames, labNames, lockFile, readNetwork, removeNetworkRecord, writeNetwork } from "./record.ts";
-import { computerProblems, requireLab } from "./requirements.ts";
+import { computerProblems, labChanges, requireLab } from "./requirements.ts";
 import { defaultInterface, hasNamespace, isWired, rangeClash, unwire, wire } from "./wiring.ts";
 
 /** The network of one lab: a bridge in a network namespace of its own, and a cable to this computer. */
@@ -49,12 +49,16 @@ export const network: ResourceType<NetworkInputs, NetworkOutputs> = {
     ];
   },
 
-  preview: refuseForeign,
+  async preview(context, inputs) {
+    await refuseForeign(context, inputs);
+    tellChanges(context, inputs.lab);
+  },
 
   async create(context, inputs) {
     requireLab();
     return locked(lockFile("networks"), async () => {
       await refuseForeign(context, inputs);
+      tellChanges(context, inputs.lab);
       context.progress(`making the network ${inputs.range}`);
       return { id: inputs.lab, outputs: await make(context, inputs) };
     });
@@ -74,6 +78,16 @@ export const network: ResourceType<NetworkInputs, NetworkOutputs> = {
     await deleteNetwork(old.inputs.lab, (words) => context.progress(words));
   },
 };
+
+/** Told before a lab is made, and not again when a cut one goes on. */
+function tellChanges(context: Context, lab: string): void {
+  if (readNetwork(lab) === undefined)
+    context.info(
+      `a lab on this computer:\n${labChanges()
+        .map((change) => `- ${change}\n`)
+        .join("")}`,
+    );
+}
 
 function outputsOf(lab: string, text: string): NetworkOutputs {
   const range = parseRange(text)!;
@@ -164,6 +178,9 @@ export async function deleteNetwork(lab: string, progress: (words: string) => vo
     for (const directory of [labDirectory(lab), labsDirectory, dirname(labsDirectory)]) {
       if (!removeEmpty(directory)) break;
     }
+    if (labNames().length > 0) return;
+    await locked(lockFile("groups"), async () => rmSync(lockFile("groups")));
+    rmSync(lockFile("networks"));
   });
 }
 

@@ -60,10 +60,14 @@ export function hostNames(lab: string): string[] {
   return directories(labDirectory(lab));
 }
 
-/** Where `flock` keeps the turn of those who change networks or one host. */
+/** Where `flock` keeps the turn of those who change networks or one host. Gone with what it is for. */
 export function lockFile(name: string): string {
-  return join("/run/spillway", `${name}.lock`);
+  return join(locksDirectory, `${locksPrefix}${name}.lock`);
 }
+
+/** In no directory of their own: one that goes with the last lock would go from under the next. */
+export const locksDirectory = "/run";
+export const locksPrefix = "spillway-lab-";
 
 function directories(path: string): string[] {
   if (!existsSync(path)) return [];

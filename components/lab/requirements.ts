@@ -6,7 +6,7 @@ import { type Problem, refuse } from "../model/problem.ts";
 import { labsDirectory } from "./names.ts";
 
 /** Programs the lab runs, and the Debian package that brings each. */
-const programs: Record<string, string> = {
+export const labPrograms: Readonly<Record<string, string>> = {
   "systemd-nspawn": "systemd-container",
   mmdebstrap: "mmdebstrap",
   nft: "nftables",
@@ -52,9 +52,9 @@ export function labProblems(computer: Computer = thisComputer()): Problem[] {
       problem(`the user has number ${computer.uid}`, "run as root: containers, bridges and mounts need it"),
     ];
   }
-  const missing = Object.keys(programs).filter((name) => !computer.hasProgram(name));
+  const missing = Object.keys(labPrograms).filter((name) => !computer.hasProgram(name));
   const problems = missing.map((name) =>
-    problem(`there is no program ${name}`, `install it: apt-get install ${programs[name]}`),
+    problem(`there is no program ${name}`, `install it: apt-get install ${labPrograms[name]}`),
   );
   if (!/\boverlay$/m.test(computer.filesystems)) {
     problems.push(
@@ -123,6 +123,7 @@ export function labChanges(): string[] {
     "fs.inotify.max_user_instances: raised to 8192 where it is less (Linux gives 128, which six hosts with Kubernetes use up). Set back when the last lab is destroyed.",
     "A loop device for each disk of a host (`disks`). Removed when the host is off.",
     "Each host: a container (systemd-nspawn) with a control group `spillway/LAB/HOST`. It runs as root with all capabilities and shares the kernel with this computer: a lab is for trying out, no fence against what runs in it. Removed by destroy.",
+    "No kernel setting (sysctl) but those above: hosts set those of their own network and IPC, and find all others read-only. A privileged container on one may still set them.",
   ];
 }
 
@@ -145,8 +146,9 @@ function thisComputer(): Computer {
   };
 }
 
-function hasProgram(name: string): boolean {
-  const places = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+/** Whether a program is on a PATH, or where `su` without a dash does not look. */
+export function hasProgram(name: string, path = process.env.PATH ?? ""): boolean {
+  const places = [...path.split(delimiter), "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
   return places.some((place) => {
     try {
       accessSync(join(place, name), constants.X_OK);

@@ -10,9 +10,9 @@ export class EngineLog {
     this.#client = new service.EngineClient(address, grpc.credentials.createInsecure());
   }
 
-  /** A lasting line for the whole run. */
-  info(message: string): void {
-    this.#send(message, messages.LogSeverity.INFO, "", false);
+  /** A lasting line for the whole run, or on one resource. */
+  info(message: string, urn = ""): void {
+    this.#send(message, messages.LogSeverity.INFO, urn, false);
   }
 
   /** A lasting warning on one resource. */

@@ -8,6 +8,8 @@ export interface Context {
   preview: boolean;
   /** Shows a short-lived line of progress next to the resource. Never given a secret. */
   progress(message: string): void;
+  /** Shows a lasting line on the resource, for what a person is to read once. */
+  info(message: string): void;
   /** Shows a lasting warning on the resource. */
   warn(message: string): void;
   /** Aborted by Ctrl-C; long work stops at the next safe point. */

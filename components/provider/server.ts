@@ -55,6 +55,7 @@ export class PluginServer extends ProviderProtocol {
       timeoutSeconds,
       signal: this.signal,
       progress: (message) => this.log?.progress(urn, message),
+      info: (message) => this.log?.info(message, urn),
       warn: (message) => this.log?.warn(urn, message),
     };
   }

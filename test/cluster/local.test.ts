@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { exec } from "../../components/lab/control.ts";
 import { checkout } from "../../tools/engine/paths.ts";
 import { ownPolicies, Stack } from "../lab/stack.ts";
-import { traces } from "../lab/traces.ts";
+import { kernelSettings, traces } from "../lab/traces.ts";
 
 const lab = "t-local";
 
@@ -29,6 +29,7 @@ interface Outputs {
 }
 
 let before: Awaited<ReturnType<typeof traces>>;
+const settings = kernelSettings();
 let said = "";
 let outputs: Outputs;
 
@@ -155,6 +156,11 @@ test("drift on a host is found by refresh, named by path, and repaired by up", a
   ).not.toContain("by hand");
   const after = await stack.previewNothing();
   expect(after.code, after.text).toBe(0);
+});
+
+test("the computer's kernel is set as before, whatever kubelet wants", async () => {
+  expect(kernelSettings()).toEqual(settings);
+  expect(said).toContain("No kernel setting (sysctl)");
 });
 
 test("no secret shows in output, plain state, command lines, or logs and leftovers of hosts", async () => {

@@ -28,6 +28,7 @@ const context: Context & { shown: string[] } = {
     if (process.env.SHOW_PROGRESS) console.log(message);
     this.shown.push(message);
   },
+  info() {},
   warn(message) {
     this.shown.push(message);
   },

@@ -16,13 +16,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as control from "../../components/lab/control.ts";
 import { type HostInputs, type HostOutputs, host } from "../../components/lab/host.provider.ts";
 import { image, labPackages } from "../../components/lab/image.provider.ts";
+import { kubeletSettings } from "../../components/lab/kernel-settings.ts";
 import { awaitSsh } from "../../components/lab/machine.ts";
 import { hostDirectory, interfaceName, namespaceName } from "../../components/lab/names.ts";
 import { type NetworkInputs, type NetworkOutputs, network } from "../../components/lab/network.provider.ts";
 import { labProblems } from "../../components/lab/requirements.ts";
 import { rangeClash } from "../../components/lab/wiring.ts";
 import type { Context, Existing } from "../../components/provider/resource.ts";
-import { sharedSettings, traces } from "./traces.ts";
+import { kernelSettings, sharedSettings, traces } from "./traces.ts";
 
 const execute = promisify(execFile);
 const minutes = 60_000;
@@ -36,6 +37,7 @@ const context = (urn = "urn:test"): Context => ({
   urn,
   preview: false,
   progress: () => {},
+  info: () => {},
   warn: () => {},
   signal: new AbortController().signal,
   timeoutSeconds: 0,
@@ -147,6 +149,20 @@ describe("a host", () => {
   test("runs containerd with its overlay snapshotter", async () => {
     const words = "systemctl start containerd && ctr plugins ls | grep -w overlayfs";
     expect(await ssh("a1", words)).toMatch(/io\.containerd\.snapshotter\.v1\s+overlayfs\s+\S+\s+ok/);
+  });
+
+  test("sets its network as it likes and nothing of the computer, and reads what kubelet would set", async () => {
+    const settings = kernelSettings();
+    const words = `sysctl -qw net.ipv4.conf.all.log_martians=1 kernel.shmmax=65536 && sysctl -n kernel.shmmax
+${Object.keys(kubeletSettings)
+  .map((path) => `cat /proc/sys/${path}`)
+  .join("; ")}
+for path in ${[...Object.keys(kubeletSettings), "vm/swappiness", "fs/aio-max-nr"].join(" ")}; do
+  if echo 77 >/proc/sys/$path; then echo $path was set; fi
+done`;
+    expect((await ssh("a1", words)).split("\n")).toEqual(["65536", ...Object.values(kubeletSettings)]);
+    expect(kernelSettings()).toEqual(settings);
+    expect(readFileSync("/proc/sys/kernel/shmmax", "utf8")).not.toBe("65536\n");
   });
 
   test("reaches the hosts of its lab by name, and this computer", async () => {
@@ -332,6 +348,8 @@ test(
     // A lab beside this one may have the computer forward, and its limit raised, already.
     if (before.forwarding!.length > 0) delete during.forwarding;
     if (before.inotify![0] === "8192") delete during.inotify;
+    expect(during.kernel).toEqual(before.kernel);
+    delete during.kernel;
     for (const [kind, found] of Object.entries(during)) expect(found, kind).not.toEqual(before[kind]);
     for (const [name, machine] of Object.entries(hosts)) {
       await host.delete(context(), machine);
@@ -423,7 +441,7 @@ const progress = (line) => {
   console.log(line);
   if (cancel && line.startsWith("Unpacking")) controller.abort();
 };
-const context = { urn: "urn:test", preview: false, progress, warn: () => {}, signal: controller.signal, timeoutSeconds: 0 };
+const context = { urn: "urn:test", preview: false, progress, info: () => {}, warn: () => {}, signal: controller.signal, timeoutSeconds: 0 };
 try {
   const { outputs } = await image.create(context, { suite: "bookworm", packages: [] });
   console.log(outputs.path);

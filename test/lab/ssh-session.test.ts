@@ -275,7 +275,7 @@ describe("a step", () => {
     const text = "echo run >>/root/orphan; sleep 4; echo result";
     const program = `
       import { onHost } from ${JSON.stringify(join(import.meta.dirname, "../../components/ssh/session.ts"))};
-      const context = { urn: "test", preview: false, progress() {}, warn() {}, signal: new AbortController().signal, timeoutSeconds: 0 };
+      const context = { urn: "test", preview: false, progress() {}, info() {}, warn() {}, signal: new AbortController().signal, timeoutSeconds: 0 };
       await onHost(JSON.parse(process.env.CONNECTION), context, (session) => session.step({ name: "orphan", text: ${JSON.stringify(text)} }, context));`;
     const file = join(world.files, "orphan.ts");
     writeFileSync(file, program);
@@ -334,7 +334,7 @@ describe("the lock", () => {
   async function rival() {
     const program = `
       import { onHost } from ${JSON.stringify(join(import.meta.dirname, "../../components/ssh/session.ts"))};
-      const context = { urn: "urn:pulumi:rival::p::t::n", preview: false, progress() {}, warn() {}, signal: new AbortController().signal, timeoutSeconds: 0 };
+      const context = { urn: "urn:pulumi:rival::p::t::n", preview: false, progress() {}, info() {}, warn() {}, signal: new AbortController().signal, timeoutSeconds: 0 };
       await onHost(JSON.parse(process.env.CONNECTION), context, (session) => session.run({ text: "true" }, context));
       console.log("locked");`;
     const file = join(world.files, "rival.ts");

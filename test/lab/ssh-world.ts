@@ -27,6 +27,7 @@ export function context(
     urn,
     preview: false,
     progress: (message) => said.push(message),
+    info: (message) => said.push(message),
     warn: (message) => warned.push(message),
     signal,
     timeoutSeconds: 0,

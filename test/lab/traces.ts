@@ -3,11 +3,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { hierarchies } from "../../components/lab/cgroups.ts";
+import { kubeletSettings } from "../../components/lab/kernel-settings.ts";
 import { interfaceName, interfacePrefix, labDirectory } from "../../components/lab/names.ts";
+import { labNames, locksDirectory, locksPrefix } from "../../components/lab/record.ts";
 
 const execute = promisify(execFile);
 
-/** Whatever on this computer bears the name of one of these labs. Other labs may go on beside them. */
+/** Whatever on this computer bears the name of one of these labs, or is all labs' while there is no other. Others may go on beside them. */
 export async function traces(names: readonly string[]): Promise<Record<string, string[]>> {
   const lines = (text: string) =>
     text.split("\n").filter((line) => names.some((name) => line.includes(name)));
@@ -32,6 +34,11 @@ export async function traces(names: readonly string[]): Promise<Record<string, s
     propagation: existsSync("/run/systemd/nspawn/propagate")
       ? lines(readdirSync("/run/systemd/nspawn/propagate").join("\n"))
       : [],
+    locks: readdirSync(locksDirectory).filter(
+      (file) =>
+        file.startsWith(locksPrefix) &&
+        (names.some((name) => file.includes(name)) || labNames().every((lab) => names.includes(lab))),
+    ),
     directories: names.filter((lab) => existsSync(labDirectory(lab))),
   };
 }
@@ -46,5 +53,19 @@ export function sharedSettings(): Record<string, string[]> {
   return {
     forwarding,
     inotify: [readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8").trim()],
+    kernel: kernelSettings(),
   };
+}
+
+/** Settings of the whole computer that kubelet, Cilium, Ceph or Debian would set, and no lab does. */
+export function kernelSettings(): string[] {
+  const names = [
+    ...Object.keys(kubeletSettings),
+    ...["kernel/timer_migration", "kernel/unprivileged_bpf_disabled", "kernel/pid_max", "fs/aio-max-nr"],
+    ...["fs/file-max", "fs/nr_open", "fs/protected_fifos", "fs/protected_regular", "fs/protected_symlinks"],
+    ...["net/netfilter/nf_conntrack_max"],
+  ];
+  return names
+    .filter((name) => existsSync(`/proc/sys/${name}`))
+    .map((name) => `${name} = ${readFileSync(`/proc/sys/${name}`, "utf8").trim()}`);
 }

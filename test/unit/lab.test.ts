@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mirrorOf, parseDeb822, parseSourcesList } from "../../components/lab/apt-sources.ts";
@@ -6,6 +10,7 @@ import { host } from "../../components/lab/host.provider.ts";
 import { hostFiles, hostsFile, resolvConf } from "../../components/lab/host-files.ts";
 import { image } from "../../components/lab/image.provider.ts";
 import { inotifyShortage } from "../../components/lab/inotify.ts";
+import { kernelSettingsScript, kubeletSettings } from "../../components/lab/kernel-settings.ts";
 import { hostDirectory, interfaceName, machineName, nameProblems } from "../../components/lab/names.ts";
 import { network } from "../../components/lab/network.provider.ts";
 import { labRangeProblems, rangeOf } from "../../components/lab/range.ts";
@@ -260,6 +265,25 @@ describe("files of a host", () => {
 
   test("keep packages from settings that all hosts share, as files that dpkg leaves alone", () => {
     expect(hostFiles(facts, "")["etc/sysctl.d/30-ceph-osd.conf"]).toEqual({ content: "" });
+  });
+
+  // Namespaces need root, or a kernel that lets others make them.
+  const apart = ["--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc"];
+  const canBeApart = spawnSync("unshare", [...apart, "true"]).status === 0;
+
+  test.skipIf(!canBeApart)("leave the computer's kernel settings alone, and let kubelet read its own", () => {
+    const script = kernelSettingsScript.replaceAll("/run/", `${mkdtempSync(join(tmpdir(), "settings-"))}/`);
+    const words = `${script}${script}
+for path in ${Object.keys(kubeletSettings).join(" ")}; do cat /proc/sys/$path; done
+echo 1 >/proc/sys/net/ipv4/ip_forward
+cat /proc/sys/net/ipv4/ip_forward
+for path in vm/swappiness kernel/panic fs/aio-max-nr; do
+  if sh -c 'echo 77 >"$0"' /proc/sys/$path; then echo $path was set; fi
+done`;
+    const { stdout, stderr } = spawnSync("unshare", [...apart, "sh", "-euc", words], { encoding: "utf8" });
+    expect(stdout.split("\n"), stderr).toEqual([...Object.values(kubeletSettings), "1", ""]);
+    expect(stderr.match(/Read-only file system/g)).toHaveLength(3);
+    expect(hostFiles(facts, "")["usr/local/sbin/spillway-mounts"]!.content).toContain(kernelSettingsScript);
   });
 
   test("name no server that only the computer can reach", () => {

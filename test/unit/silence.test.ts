@@ -54,6 +54,7 @@ const context: Context = {
   urn: "test",
   preview: false,
   progress: () => {},
+  info: () => {},
   warn: () => {},
   signal: new AbortController().signal,
   timeoutSeconds: 0,

@@ -20,6 +20,7 @@ const context: Context = {
   urn: "test",
   preview: true,
   progress: () => {},
+  info: () => {},
   warn: (message) => void said.push(message),
   signal: new AbortController().signal,
   timeoutSeconds: 0,
