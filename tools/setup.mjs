@@ -2,7 +2,7 @@
 // newer, since on a fresh clone there is nothing but the machine's own Node.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -22,9 +22,20 @@ export async function main(work) {
   }
 }
 
-/** Installs packages and builds `dist/`, each only when something changed since. */
+/** Installs packages and builds `dist/`, each only when something changed since, and by one process. */
 export function setUp() {
-  const stamp = join(checkout, "dist", ".sources");
+  if (!existsSync(turn) && packagesAreFresh() && isRecentNode() && readIfThere(stamp) === digestOfSources()) return;
+  takeTurn();
+  try {
+    renew();
+  } finally {
+    rmSync(turn, { force: true });
+  }
+}
+
+const stamp = join(checkout, "dist", ".sources");
+
+function renew() {
   const sources = digestOfSources();
   if (!packagesAreFresh()) {
     console.error("installing npm packages and building dist/: about half a minute");
@@ -42,6 +53,71 @@ export function setUp() {
     must("npm", ["run", "--silent", "build"]);
     writeFileSync(stamp, sources);
   }
+}
+
+/** Who sets up: holds the number of its process. */
+const turn = join(checkout, ".setup.lock");
+
+/** Waits until no other process sets up. */
+function takeTurn() {
+  for (let said = false; !claimTurn(); sleep(200)) {
+    const owner = readIfThere(turn);
+    if (owner === undefined) continue;
+    if (isLeft(owner)) dropTurn();
+    else if (!said) {
+      console.error(`process ${owner} is setting up this checkout: waiting for it; if it is not, delete ${turn}`);
+      said = true;
+    }
+  }
+}
+
+function claimTurn() {
+  try {
+    writeFileSync(turn, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    return false;
+  }
+}
+
+/** A process that was killed leaves its file; one that was killed at once, an empty one. */
+function isLeft(owner) {
+  return owner === "" ? isOld(turn) : !isAlive(Number(owner));
+}
+
+/** Under a guard, and looking again: another may have dropped it, and be setting up by now. */
+function dropTurn() {
+  const guard = `${turn}.drop`;
+  try {
+    mkdirSync(guard);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    if (isOld(guard)) rmSync(guard, { recursive: true, force: true });
+    return;
+  }
+  const owner = readIfThere(turn);
+  if (owner !== undefined && isLeft(owner)) rmSync(turn, { force: true });
+  rmSync(guard, { recursive: true, force: true });
+}
+
+/** Both are held for an instant while they are like this. */
+function isOld(path) {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && Date.now() - found.mtimeMs > 10_000;
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
+function sleep(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 /** Runs a TypeScript file of `tools/` and returns its exit code. */
@@ -108,5 +184,9 @@ function filesIn(folder) {
 }
 
 function readIfThere(path) {
-  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }

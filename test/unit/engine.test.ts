@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   copyFileSync,
   existsSync,
@@ -271,6 +272,59 @@ test.each<[string, string, object, boolean]>([
     encoding: "utf8",
   });
   expect(stdout).toBe(`${expected}\n`);
+});
+
+describe("a checkout that two commands set up at once", () => {
+  const own = () => join(folder, "checkout");
+  const lock = () => join(own(), ".setup.lock");
+  const log = () => readFileSync(join(folder, "npm"), "utf8");
+
+  /** Runs `setUp` with a slow npm that notes when it begins and ends. */
+  async function setUp(): Promise<{ code: number; said: string }> {
+    const script = `(await import(${JSON.stringify(join(own(), "tools", "setup.mjs"))})).setUp();`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      env: environment({ PATH: `${join(folder, "bin")}:/usr/bin:/bin` }),
+    });
+    let said = "";
+    child.stderr.on("data", (data) => {
+      said += String(data);
+    });
+    const [code] = (await once(child, "close")) as [number];
+    return { code, said };
+  }
+
+  beforeEach(() => {
+    mkdirSync(join(own(), "tools"), { recursive: true });
+    mkdirSync(join(own(), "components"));
+    copyFileSync(join(checkout, "tools", "setup.mjs"), join(own(), "tools", "setup.mjs"));
+    for (const file of ["package-lock.json", "tsconfig.json", "tsconfig.build.json"])
+      writeFileSync(join(own(), file), JSON.stringify({ packages: {} }));
+    executable(
+      join(folder, "bin", "npm"),
+      `echo begin >>${folder}/npm; sleep 0.7; mkdir -p dist node_modules/.bin
+ln -sf ${process.execPath} node_modules/.bin/node; echo '{"packages":{}}' >node_modules/.package-lock.json
+echo end >>${folder}/npm`,
+    );
+  });
+
+  test("is set up by one, and the other says that it waits", async () => {
+    const both = await Promise.all([setUp(), setUp()]);
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    expect(log()).toBe("begin\nend\n");
+    expect(
+      both.filter(({ said }) => /^process \d+ is setting up this checkout: waiting/m.test(said)),
+    ).toHaveLength(1);
+    expect(existsSync(lock())).toBe(false);
+    expect((await setUp()).said).toBe("");
+  });
+
+  test("does not wait for one that was killed", async () => {
+    const { pid } = spawnSync("true");
+    writeFileSync(lock(), String(pid));
+    expect((await setUp()).said).not.toContain("waiting");
+    expect(log()).toBe("begin\nend\n");
+    expect(existsSync(lock())).toBe(false);
+  });
 });
 
 describe("the provider's launcher", () => {
