@@ -1,30 +1,19 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { hasProgram, labPrograms } from "../components/lab/requirements.ts";
 
-/** What the lab needs on this computer: a program and the Debian package that brings it. */
-const programs: Readonly<Record<string, string>> = {
-  mmdebstrap: "mmdebstrap",
-  "systemd-nspawn": "systemd-container",
-  skopeo: "skopeo",
-  umoci: "umoci",
-  nft: "nftables",
-  ip: "iproute2",
-  ssh: "openssh-client",
-};
+/** What a cluster in a lab needs on this computer: a program and the Debian package that brings it. */
+const programs: Readonly<Record<string, string>> = { ...labPrograms, skopeo: "skopeo", umoci: "umoci" };
 
-/** Programs that the lab needs and this computer lacks. */
-export function missingPrograms(path: string = process.env.PATH ?? ""): string[] {
-  const folders = new Set([...path.split(delimiter), "/usr/sbin", "/sbin"]);
-  return Object.keys(programs).filter(
-    (program) => ![...folders].some((folder) => isExecutable(join(folder, program))),
-  );
+/** Programs that a cluster in a lab needs and this computer lacks. */
+export function missingPrograms(has: (program: string) => boolean = hasProgram): string[] {
+  return Object.keys(programs).filter((program) => !has(program));
 }
 
 /** Debian packages that bring these programs. */
 export function packagesOf(missing: readonly string[]): string[] {
-  return missing.map((program) => programs[program] ?? program);
+  return [...new Set(missing.map((program) => programs[program] ?? program))];
 }
 
 /** Installs Debian packages. Errors say what to install by hand. */
@@ -72,13 +61,4 @@ export async function runLines(
 function isDebian(): boolean {
   const release = "/etc/os-release";
   return existsSync(release) && /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync(release, "utf8"));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
