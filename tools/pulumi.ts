@@ -1,9 +1,10 @@
 import { engine, environment } from "./engine/engine.ts";
 import { ensureStack } from "./engine/stack.ts";
+import { exitCodeOf, interruptible } from "./interruption.ts";
 
 const args = process.argv.slice(2);
 try {
-  const found = await engine();
+  const found = await interruptible((signal) => engine(undefined, signal));
   const added = environment(found);
   if (args[0] === "--print-env") printEnvironment(added);
   else {
@@ -13,7 +14,7 @@ try {
   }
 } catch (error) {
   console.error(`error: ${(error as Error).message}`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }
 
 /** Replaces this process, so that a signal reaches Pulumi once and its exit code is the command's. */

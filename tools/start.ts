@@ -1,15 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { labChanges } from "../components/lab/requirements.ts";
 import { cacheRoot } from "../components/local/folders.ts";
+import { requireBuilds } from "./build-needs.ts";
 import { backend } from "./engine/backend.ts";
 import { engine, environment } from "./engine/engine.ts";
 import { checkout } from "./engine/paths.ts";
 import { progressOn } from "./engine/progress.ts";
 import { ensureStack } from "./engine/stack.ts";
+import { exitCodeOf, interruptible } from "./interruption.ts";
 import { installPackages, missingPrograms, packagesOf, runLines } from "./machine.ts";
 import { nextSteps } from "./next-steps.ts";
 
 const stack = "local";
+/** Of stacks/local.ts, as it is without configuration. */
+const parts = { kubernetes: "1.36" };
 /** When `npm start` began, in milliseconds: packages may have been installed since. */
 const began = Number(process.argv[2] ?? Date.now());
 const progress = progressOn(process.stdout, began);
@@ -20,15 +24,16 @@ try {
   await start();
 } catch (error) {
   progress.line(`error: ${(error as Error).message}`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }
 
 async function start(): Promise<void> {
+  await interruptible((signal) => requireBuilds([parts], signal));
   const packages = packagesOf(missingPrograms());
   announce(packages);
   if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
 
-  const found = await engine(progress);
+  const found = await interruptible((signal) => engine(progress, signal));
   progress.line(`engine: ${found.source}, ${found.pulumi}`);
   const env = { ...process.env, ...environment(found) };
   process.chdir(checkout);

@@ -4,14 +4,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { ArtifactRequest } from "../components/artifacts/list.ts";
 import { obtain } from "../components/artifacts/obtain.ts";
 import { chooseSource } from "../components/artifacts/source.ts";
 import { labPackages } from "../components/lab/image.provider.ts";
 import { ensureImage } from "../components/lab/rootfs.ts";
 import type { Context } from "../components/provider/resource.ts";
+import { requireBuilds } from "./build-needs.ts";
 import { engine } from "./engine/engine.ts";
 import { checkout } from "./engine/paths.ts";
 import { type Progress, progressOn } from "./engine/progress.ts";
+import { exitCodeOf, Interruption } from "./interruption.ts";
 import { installPackages, missingPrograms, packagesOf } from "./machine.ts";
 
 /** What is read of vitest's JSON report. */
@@ -31,13 +34,19 @@ const groups =
   process.argv.length > 2
     ? process.argv.slice(2).map((name) => [name])
     : [["unit"], ["computer"], ["lab", "cluster"]];
+/** Parts of the platforms that tests make. */
+const parts: ArtifactRequest[] = [
+  { kubernetes: "1.36", network: "underlay" },
+  { kubernetes: "1.36", network: "overlay", policies: "unenforced" },
+];
 const interrupted = new AbortController();
-process.on("SIGINT", () => interrupted.abort());
+process.on("SIGINT", () => interrupted.abort(new Interruption("SIGINT")));
 try {
   const progress = progressOn();
+  await requireBuilds(parts, interrupted.signal);
   const packages = packagesOf(missingPrograms());
   if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
-  await engine(progress);
+  await engine(progress, interrupted.signal);
   if (groups.some(([first]) => first !== "unit")) await furnishLabs(progress);
   const counts: Count[] = [];
   for (const projects of groups) counts.push(...(await Promise.all(projects.map(run))));
@@ -47,7 +56,7 @@ try {
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 } catch (error) {
   console.error(`error: ${(error as Error).message}`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }
 
 /** What labs are made of, before any test's time runs: with an empty cache it takes longer than a test may. */
@@ -63,8 +72,7 @@ async function furnishLabs(progress: Progress): Promise<void> {
   };
   await ensureImage(work, { suite: "bookworm", packages: [...labPackages] });
   const { source } = await chooseSource({}, undefined, work.signal);
-  await obtain({ kubernetes: "1.36", network: "underlay" }, source, work);
-  await obtain({ kubernetes: "1.36", network: "overlay", policies: "unenforced" }, source, work);
+  for (const part of parts) await obtain(part, source, work);
   progress.done();
 }
 

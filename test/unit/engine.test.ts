@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -327,6 +328,58 @@ echo end >>${folder}/npm`,
     expect((await setUp()).said).not.toContain("waiting");
     expect(log()).toBe("begin\nend\n");
     expect(existsSync(lock())).toBe(false);
+  });
+});
+
+/** A process that is dead and not buried yet has ended as well. */
+const runs = (pid: number) =>
+  existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+
+describe("a command without an engine", () => {
+  const start = (tool: string) => {
+    // All that would be installed is there.
+    for (const program of missingPrograms(() => false)) executable(join(folder, "bin", program), "exit 1");
+    executable(join(folder, "bin", "flock"), 'PATH=/usr/bin:/bin exec flock "$@"');
+    const env = environment({
+      PATH: `${join(folder, "bin")}:/usr/bin:/bin`,
+      SPILLWAY_ENGINE: "built",
+      SPILLWAY_CACHE: join(folder, "cache"),
+    });
+    const child = spawn(process.execPath, [join(checkout, "tools", tool), "up", "-s", "local"], { env });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (data) => {
+        text += String(data);
+      });
+    return { child, said: () => text, closed: once(child, "close") as Promise<[number | null]> };
+  };
+  const go = () => Number(readFileSync(join(folder, "go.pid"), "utf8"));
+
+  test.each([
+    ["pulumi.ts", "SIGINT", 130],
+    ["pulumi.ts", "SIGTERM", 143],
+    ["start.ts", "SIGINT", 130],
+  ] as const)("%s ends the build of one at %s, with a word", async (tool, signal, expected) => {
+    executable(
+      join(folder, "bin", "go"),
+      `[ "$1" != env ] || exec echo go1.99\necho $$ >${folder}/go.pid.new; mv ${folder}/go.pid.new ${folder}/go.pid\nexec sleep 60`,
+    );
+    const { child, said, closed } = start(tool);
+    await expect.poll(() => existsSync(join(folder, "go.pid")), { timeout: 20_000 }).toBe(true);
+    expect(runs(go())).toBe(true);
+    child.kill(signal);
+    expect(await closed, said()).toEqual([expected, null]);
+    expect(said()).toMatch(/error: stopped by (Ctrl-C|SIGTERM); the same command goes on from here\n$/);
+    expect(runs(go())).toBe(false);
+    expect(readdirSync(join(folder, "cache", "engine")).filter((name) => name.includes("draft"))).toEqual([]);
+  });
+
+  test("says what a build lacks before it says what it will do", async () => {
+    executable(join(folder, "bin", "go"), "echo go1.2");
+    const { said, closed } = start("start.ts");
+    expect(await closed).toEqual([1, null]);
+    expect(said()).toContain("building pulumi, which was not found: the Go on PATH is go1.2");
+    expect(said()).not.toContain("on this computer:");
   });
 });
 

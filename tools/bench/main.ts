@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { engine } from "../engine/engine.ts";
 import { progressOn } from "../engine/progress.ts";
+import { interruptible } from "../interruption.ts";
 import { installPackages, missingPrograms, packagesOf } from "../machine.ts";
 import { cluster } from "./cluster.ts";
 import type { Measure } from "./measure.ts";
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
   const progress = progressOn();
   const packages = packagesOf(missingPrograms());
   if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
-  if (!options.cold) await engine(progress);
+  if (!options.cold) await interruptible((signal) => engine(progress, signal));
   const measures: Measure[] = [];
   for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
     progress.line(`${name} ...`);

@@ -42,12 +42,9 @@ export function buildKey(): string {
 }
 
 /** Builds Pulumi's command line from its Go module. Minutes when Go's build cache is cold. */
-export async function buildCli(target: string, progress: Progress): Promise<void> {
-  await requireGo({
-    module,
-    what: "pulumi, which was not found",
-    otherwise: `or ${installPulumi}, and run the same command again`,
-  });
+export async function buildCli(target: string, progress: Progress, signal?: AbortSignal): Promise<void> {
+  await requireCliTools();
+  const go = (args: string[], onLine: (line: string) => void) => runGo(args, onLine, signal);
   const start = Date.now();
   const elapsed = () => duration(Date.now() - start);
   progress.line(
@@ -77,10 +74,21 @@ export async function buildCli(target: string, progress: Progress): Promise<void
   );
 }
 
-async function go(args: string[], onLine: (line: string) => void): Promise<string> {
+/** @throws Error that says what to install, when Go cannot build it. */
+export async function requireCliTools(): Promise<void> {
+  await requireGo({
+    module,
+    what: "pulumi, which was not found",
+    otherwise: `or ${installPulumi}, and run the same command again`,
+  });
+}
+
+async function runGo(args: string[], onLine: (line: string) => void, signal?: AbortSignal): Promise<string> {
+  const options = { cwd: module, env: environment, timeoutSeconds: 0, onLine, signal };
   try {
-    return await output(["go", ...args], { cwd: module, env: environment, timeoutSeconds: 0, onLine });
+    return await output(["go", ...args], options);
   } catch (error) {
+    signal?.throwIfAborted();
     throw new Error(
       `pulumi could not be built in ${module}: ${(error as Error).message}\n` +
         `Mend what it names, or ${installPulumi}, and run the same command again.`,

@@ -17,7 +17,12 @@ export async function isReachable(url: string = downloadHost, timeout: number = 
 }
 
 /** Fetches the official engine with its language hosts into a folder, by npm's `pulumi` package. */
-export async function downloadOfficial(version: string, target: string, progress: Progress): Promise<void> {
+export async function downloadOfficial(
+  version: string,
+  target: string,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
   progress.line(`downloading pulumi ${version} with npm's package of that name`);
   const home = mkdtempSync(join(tmpdir(), "spillway-pulumi-"));
   try {
@@ -26,6 +31,7 @@ export async function downloadOfficial(version: string, target: string, progress
       env: { PULUMI_HOME: home, PULUMI_VERSION: version, PULUMI_SKIP_UPDATE_CHECK: "true" },
       missing: "install npm with your Node",
       timeoutSeconds: 600,
+      signal,
     });
     cpSync(join(home, "versions", version, "bin"), join(target, "bin"), { recursive: true });
   } finally {
