@@ -15,6 +15,8 @@ export const kubeletSettings: Readonly<Record<string, string>> = {
  */
 export const kernelSettingsScript = `if ! mountpoint -q /proc/sys; then
   mount --bind /proc/sys /proc/sys
+  # Else each mount below shows again on /proc, whose mounts are shared.
+  mount --make-private /proc/sys
   cd /proc/sys
   for own in net fs/mqueue kernel/msg* kernel/sem kernel/shm*; do
     [ ! -e "$own" ] || mount --bind "$own" "$own"

@@ -273,7 +273,9 @@ describe("files of a host", () => {
 
   test.skipIf(!canBeApart)("leave the computer's kernel settings alone, and let kubelet read its own", () => {
     const script = kernelSettingsScript.replaceAll("/run/", `${mkdtempSync(join(tmpdir(), "settings-"))}/`);
-    const words = `${script}${script}
+    const words = `mount --make-rshared /
+${script}${script}
+grep -c ' /proc/sys/net ' /proc/self/mountinfo
 for path in ${Object.keys(kubeletSettings).join(" ")}; do cat /proc/sys/$path; done
 echo 1 >/proc/sys/net/ipv4/ip_forward
 cat /proc/sys/net/ipv4/ip_forward
@@ -281,7 +283,7 @@ for path in vm/swappiness kernel/panic fs/aio-max-nr; do
   if sh -c 'echo 77 >"$0"' /proc/sys/$path; then echo $path was set; fi
 done`;
     const { stdout, stderr } = spawnSync("unshare", [...apart, "sh", "-euc", words], { encoding: "utf8" });
-    expect(stdout.split("\n"), stderr).toEqual([...Object.values(kubeletSettings), "1", ""]);
+    expect(stdout.split("\n"), stderr).toEqual(["1", ...Object.values(kubeletSettings), "1", ""]);
     expect(stderr.match(/Read-only file system/g)).toHaveLength(3);
     expect(hostFiles(facts, "")["usr/local/sbin/spillway-mounts"]!.content).toContain(kernelSettingsScript);
   });
