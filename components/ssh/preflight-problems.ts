@@ -49,13 +49,34 @@ export interface Finding extends Problem {
   never?: boolean;
 }
 
+const NOTES = "/var/lib/spillway";
+
 /** By numbers: 9 is older than 12, and 24.04 than 24.10. */
 const isOlder = (release: string, oldest: string) =>
   release !== "" && release.localeCompare(oldest, "en", { numeric: true }) < 0;
 
 const round = (seconds: number) => Math.round(seconds * 10) / 10;
 
-function findingsOfHost(facts: HostFacts, require: Requirements): Finding[] {
+/** What is there, and what to do. @param name of the program's own cluster */
+function foreignCluster({ owner, cluster }: HostFacts, name: string): [string, string] {
+  if (owner === "") {
+    const found = `a cluster that Spillway did not make is there (${cluster.join(", ")})`;
+    return [found, "nothing was touched; take the host out of it (`kubeadm reset`), or name another host"];
+  }
+  const [called] = owner.split("#");
+  const found = `the cluster ${called} (organization/project/stack/name) is there`;
+  const [more, way] =
+    called === name
+      ? [
+          ", and this state does not know it",
+          "bring back the state that made it (`pulumi whoami -v` shows whose states are used now, `pulumi stack import` takes a copy)",
+        ]
+      : ["", "take the host out of it (with a `pulumi up` or destroy of that stack)"];
+  const given = "if that cluster is given up, run `kubeadm reset` there and remove owner, cluster and joined";
+  return [`${found}${more}`, `nothing was touched; ${way}, or name another host; ${given} in ${NOTES}`];
+}
+
+function findingsOfHost(facts: HostFacts, require: Requirements, owner: string | undefined): Finding[] {
   const { host } = facts;
   const problems: Finding[] = [];
   const say = (what: string, found: string, remedy: string, more: Pick<Finding, "always"> = {}) =>
@@ -65,7 +86,7 @@ function findingsOfHost(facts: HostFacts, require: Requirements): Finding[] {
     return problems;
   }
   const { os = ["debian", "ubuntu"], memoryMiB = 0, diskGiB = 0, clockSkewSeconds = 5 } = require;
-  const ours = facts.owner !== "" && facts.owner === require.owner;
+  const ours = facts.owner !== "" && facts.owner === owner;
   if (!os.includes(facts.os)) say(".os", `it runs "${facts.os}"`, `install one of ${os.join(", ")}`);
   const oldest = require.releases?.[facts.os];
   if (oldest !== undefined && isOlder(facts.release, oldest)) {
@@ -103,16 +124,7 @@ function findingsOfHost(facts: HostFacts, require: Requirements): Finding[] {
     );
   }
   if (require.noForeignCluster && !ours && (facts.cluster.length > 0 || facts.owner !== "")) {
-    const found =
-      facts.owner === ""
-        ? `a cluster that Spillway did not make is there (${facts.cluster.join(", ")})`
-        : `the cluster ${facts.owner} (organization/project/stack/name) is there`;
-    say(
-      ".cluster",
-      found,
-      "nothing was touched; take the host out of it (with a `pulumi up` or destroy of that stack, else `kubeadm reset`), or name another host",
-      { always: true },
-    );
+    say(".cluster", ...foreignCluster(facts, require.owner), { always: true });
   }
   if (Math.abs(facts.clockSeconds) - facts.clockUncertainty > clockSkewSeconds) {
     const direction = facts.clockSeconds > 0 ? "ahead of" : "behind";
@@ -175,15 +187,17 @@ function pathFindings(paths: readonly PathFacts[], { bytes, least }: PacketRequi
  * that were fit once must be able to mend and to grow what stands on them. Pure.
  *
  * @param known hosts that were found fit by an earlier run
+ * @param owner what hosts that are ours say in /var/lib/spillway/owner. @default none is
  */
 export function preflightProblems(
   facts: HostFacts[],
   require: Requirements,
   paths: readonly PathFacts[] = [],
   known: readonly string[] = [],
+  owner?: string,
 ): { problems: Problem[]; warnings: Problem[] } {
   const findings = [
-    ...facts.flatMap((host) => findingsOfHost(host, require)),
+    ...facts.flatMap((host) => findingsOfHost(host, require, owner)),
     ...clocksApart(facts, require.clockSkewSeconds ?? 5),
     ...(require.packets ? pathFindings(paths, require.packets) : []),
   ];

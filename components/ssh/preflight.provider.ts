@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Connection } from "../model/connection.ts";
 import { quote } from "../model/names.ts";
 import { describe, messageOf, type Problem, refuse } from "../model/problem.ts";
@@ -88,20 +89,27 @@ async function ask(connection: Connection, context: Context): Promise<HostFacts>
   }
 }
 
-/** @param known hosts that an earlier run found fit */
+/**
+ * @param known hosts that an earlier run found fit
+ * @param owner of hosts that are ours. @default none is: no host joins before the state has its preflight
+ */
 async function lookAtAll(
   { hosts, require }: PreflightArgs,
   context: Context,
   known: readonly string[] = [],
+  owner?: string,
 ): Promise<void> {
   const facts = await Promise.all(hosts.map((host) => ask(host, context)));
   const reached = hosts.filter((_, i) => facts[i]!.unreachable === undefined);
   const paths =
     require.packets && reached.length > 1 ? await lookAtPaths(reached, require.packets.bytes, context) : [];
-  const { problems, warnings } = preflightProblems(facts, require, paths, known);
+  const { problems, warnings } = preflightProblems(facts, require, paths, known, owner);
   for (const warning of warnings) context.warn(describe(warning));
   refuse("hosts are not fit", problems);
 }
+
+/** A name is no identity: another state, or the successor of one that was lost, may be called the same. */
+const newOwner = (name: string) => `${name}#${randomBytes(8).toString("hex")}`;
 
 /** Ports that were found free once are in use now by what was built since. */
 function onlyNewPorts(before: Requirements, now: Requirements): Requirements {
@@ -123,8 +131,8 @@ async function lookAgain(
   await refuseChange(context, old.inputs, inputs);
   await lookWhoStays(context, old.inputs, inputs);
   warnOfMtu(context, old.inputs.require, inputs.require);
-  const require = { ...onlyNewPorts(old.inputs.require, inputs.require), owner: ownerOf(old) };
-  await lookAtAll({ ...inputs, require }, context, fitOnce(old.inputs.hosts, inputs.hosts));
+  const require = onlyNewPorts(old.inputs.require, inputs.require);
+  await lookAtAll({ ...inputs, require }, context, fitOnce(old.inputs.hosts, inputs.hosts), ownerOf(old));
 }
 
 /** Hosts of an earlier run, at the same address. */
@@ -246,7 +254,7 @@ export const preflight: ResourceType<PreflightArgs, PreflightOutputs> = {
   preview: (context, inputs) => lookAtAll(inputs, context),
   async create(context, inputs) {
     await lookAtAll(inputs, context);
-    return { id: "preflight", outputs: { owner: inputs.require.owner } };
+    return { id: "preflight", outputs: { owner: newOwner(inputs.require.owner) } };
   },
   previewUpdate: lookAgain,
   async update(context, old, inputs) {

@@ -14,7 +14,7 @@ export interface Requirements {
   memoryMiB?: number;
   /** Free space under /var in GiB. */
   diskGiB?: number;
-  /** TCP ports that nothing may listen on, by host; those of a host whose owner we are count as ours. */
+  /** TCP ports that nothing may listen on, by host; those of a host whose owner we are do not count. */
   freePorts?: Record<string, number[]>;
   /** Name of a network interface that every host has. */
   interface?: string;
@@ -22,7 +22,7 @@ export interface Requirements {
   noSwap?: boolean;
   /** No node of a cluster other than the owner's. @default false */
   noForeignCluster?: boolean;
-  /** What /var/lib/spillway/owner says on hosts that are ours already. */
+  /** What hosts that become ours are told, with a number of the state's own, in /var/lib/spillway/owner. */
   owner: string;
   /** Packets between the hosts. */
   packets?: PacketRequirements;
@@ -76,6 +76,6 @@ export interface PreflightArgs {
 }
 
 export interface PreflightOutputs {
-  /** Whom hosts know as their owner: as it was called first. */
+  /** Whom hosts know as their owner: as it was called first, and a number that no other state has. */
   owner: string;
 }

@@ -79,6 +79,27 @@ test("what a running cluster cannot follow is refused in preview, in the words o
   }
 });
 
+test("a state that does not know the cluster is refused, whatever it is called, and changes nothing", async () => {
+  const kept = `find /etc/kubernetes /etc/containerd /etc/spillway /var/lib/spillway -type f -exec sha256sum {} + | sort`;
+  const look = () => Promise.all(hosts.map((host) => site.onHost(host, kept)));
+  const before = await look();
+  const other = await site.elsewhere();
+  try {
+    for (const run of [await other.run(["preview"]), await other.up()]) {
+      expect(run.code, run.text).not.toBe(0);
+      for (const host of hosts)
+        expect(run.text).toMatch(
+          new RegExp(
+            `hosts\\.${host}\\.cluster: the cluster \\S+ .* is there, and this state does not know it`,
+          ),
+        );
+    }
+  } finally {
+    await other.remove();
+  }
+  expect(await look()).toEqual(before);
+});
+
 test("half of a refused change is not made, even without a preview", async () => {
   const routes = () =>
     site.onHost("w1", "systemctl is-active flanneld; ls /etc/systemd/system | grep spillway-routes || :");

@@ -12,14 +12,11 @@ export class OwnMachines {
   static readonly hosts = ["cp1", "w1", "w2"];
   readonly lab: string;
   readonly machines: Stack;
-  /** What a user copies, into a project of a name of their own. */
-  readonly platform = new Stack({
-    name: "platform",
-    program: readFileSync(join(checkout, "stacks", "onprem.ts"), "utf8"),
-  });
+  readonly platform = newPlatform();
   /** How each is reached, by its name; known after `make`. */
   readonly known: Record<string, Connection> = {};
-  readonly #settings = join(this.platform.project, "Pulumi.t.yaml");
+  readonly #settings = settingsOf(this.platform);
+  #range = "";
 
   constructor(lab: string) {
     this.lab = lab;
@@ -35,11 +32,23 @@ export class OwnMachines {
     }>();
     for (const host of OwnMachines.hosts) await this.onHost(host, account);
     for (const connection of connections) this.known[connection.host] = connection;
-    this.#fillIn(range, connections);
-    const init = await this.platform.run(["stack", "init"]);
+    this.#range = range;
+    await this.#begin(this.platform);
+  }
+
+  /** The same program for the same machines, with the same names and a state of its own, as on another computer. */
+  async elsewhere(): Promise<Stack> {
+    const other = newPlatform();
+    await this.#begin(other);
+    return other;
+  }
+
+  async #begin(platform: Stack): Promise<void> {
+    this.#fillIn(settingsOf(platform));
+    const init = await platform.run(["stack", "init"]);
     expect(init.code, init.text).toBe(0);
     const key = ["config", "set", "--secret", "onprem:sshKey"];
-    const set = await this.platform.run(key, {}, connections[0]!.privateKey);
+    const set = await platform.run(key, {}, this.known.cp1!.privateKey);
     expect(set.code, set.text).toBe(0);
   }
 
@@ -76,21 +85,28 @@ export class OwnMachines {
   }
 
   /** The example's settings with these machines in the places of its addresses and host keys. */
-  #fillIn(range: string, connections: readonly Connection[]): void {
+  #fillIn(file: string): void {
     let settings = readFileSync(join(checkout, "Pulumi.onprem.yaml"), "utf8")
-      .replace("192.0.2.0/24", range)
+      .replace("192.0.2.0/24", this.#range)
       .replace("sshUser: root", "sshUser: ops")
       // Bare machines would each fetch and unpack a compiler; policies have tests of their own.
       .replace("network: overlay", "network: overlay\n  onprem:policies: unenforced");
-    for (const { host, address, hostKey } of connections) {
+    for (const { host, address, hostKey } of Object.values(this.known)) {
       const example = new RegExp(`(${host}: \\{) .* \\}`);
       expect(settings).toMatch(example);
       const said = `$1 address: ${address}, hostKey: "${hostKey.trim()}", container: true }`;
       settings = settings.replace(example, said);
     }
-    writeFileSync(this.#settings, settings);
+    writeFileSync(file, settings);
   }
 }
+
+/** What a user copies; its configuration belongs to the project `spillway`. */
+/** What a user copies, into a project of a name of their own. */
+const newPlatform = () =>
+  new Stack({ name: "platform", program: readFileSync(join(checkout, "stacks", "onprem.ts"), "utf8") });
+
+const settingsOf = ({ project }: Stack) => join(project, "Pulumi.t.yaml");
 
 /** Says another name for the machine of w2; keys and ciphers may hold these letters too. */
 export const rename = (settings: string) =>

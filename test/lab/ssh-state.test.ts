@@ -424,21 +424,24 @@ describe("preflight", () => {
     expect(told.warned.join()).toContain("not asked on h1: install iputils-ping there");
   });
 
-  test("knows its own hosts by the owner's file", async () => {
+  test("knows its own hosts by the owner's file, in which no other state's number stands", async () => {
+    const ports = { ...require, freePorts: { h1: [22] } };
+    const args = { hosts: hosts(), require: ports };
+    const free = { ...args, require: { ...require, freePorts: {} } };
+    const { id, outputs } = await preflight.create(context(), free);
     await world.inside(
       "h1",
-      "mkdir -p /etc/kubernetes /var/lib/spillway; touch /etc/kubernetes/admin.conf; printf ours >/var/lib/spillway/owner",
+      `mkdir -p /etc/kubernetes /var/lib/spillway; touch /etc/kubernetes/admin.conf; printf %s '${outputs.owner}' >/var/lib/spillway/owner`,
     );
-    const ports = { ...require, freePorts: { h1: [22] } };
-    await preflight.create(context(), { hosts: hosts(), require: ports });
-    const error = await failure(
-      preflight.create(context(), { hosts: hosts(), require: { ...ports, owner: "theirs" } }),
-    );
+    await preflight.update!(context(), { id, inputs: free, outputs }, args);
+    const error = await failure(preflight.create(context(), args));
     await world.inside("h1", "rm -r /etc/kubernetes /var/lib/spillway");
     expect((error as Refusal).problems.map(({ path }) => path)).toEqual([
       "hosts.h1.ports",
       "hosts.h1.cluster",
     ]);
-    expect(error.message).toContain("the cluster ours (organization/project/stack/name) is there");
+    expect(error.message).toContain(
+      "the cluster ours (organization/project/stack/name) is there, and this state does not know it",
+    );
   });
 });

@@ -7,11 +7,14 @@ import { changesOf, parseHostFacts, preflight } from "../../components/ssh/prefl
 import type { Requirements } from "../../components/ssh/preflight.ts";
 import { type HostFacts, preflightProblems } from "../../components/ssh/preflight-problems.ts";
 
-/** No host answers. */
+/** What hosts print of themselves, by name; others do not answer. */
+const answers: Record<string, string> = {};
 vi.mock("../../components/ssh/session.ts", async (original) => ({
   ...(await original<object>()),
-  onHost: async ({ host }: Connection) => {
-    throw new ConnectionError(host, "connecting", "no answer", "unreachable");
+  onHost: async ({ host }: Connection, _context: unknown, use: (session: object) => unknown) => {
+    if (answers[host] === undefined)
+      throw new ConnectionError(host, "connecting", "no answer", "unreachable");
+    return use({ connect: async () => {}, run: async () => answers[host] });
   },
 }));
 
@@ -54,6 +57,9 @@ const paths = (...hosts: Partial<HostFacts>[]) =>
   preflightProblems(
     hosts.map((facts) => ({ ...fit, ...facts })),
     require,
+    [],
+    [],
+    "ours#1",
   ).problems.map(({ path }) => path);
 
 describe("preflight", () => {
@@ -190,7 +196,7 @@ describe("preflight", () => {
   });
 
   test("takes a host of ours with its ports and its cluster", () => {
-    expect(paths({ owner: "ours", ports: [6443], cluster: ["/etc/kubernetes/admin.conf"] })).toEqual([]);
+    expect(paths({ owner: "ours#1", ports: [6443], cluster: ["/etc/kubernetes/admin.conf"] })).toEqual([]);
   });
 
   test("names a host that lacks the interface", () => {
@@ -207,6 +213,29 @@ describe("preflight", () => {
 
   test("refuses another owner's host, even without a cluster on it", () => {
     expect(paths({ owner: "theirs" })).toEqual(["hosts.a.cluster"]);
+    expect(paths({ owner: "ours#2", ports: [6443] })).toEqual(["hosts.a.ports", "hosts.a.cluster"]);
+  });
+
+  test("knows a cluster by its state, and not by a name that another state may have as well", async () => {
+    const host = { host: "a", address: "192.0.2.1", privateKey: "", hostKey: "" };
+    const args = { hosts: [host], require: { ...require, memoryMiB: 0, diskGiB: 0 } };
+    const says = (owner: string) => `os debian\nport 192B\nowner ${owner}\nclock ${Date.now() / 1000}\n`;
+    answers.a = says("").replace(/^port.*\nowner.*\n/m, "");
+    const { id, outputs } = await preflight.create(context, args);
+    const state = { id, inputs: args, outputs };
+    // Goes on after a cut, with hosts that have joined meanwhile.
+    answers.a = says(outputs.owner);
+    expect(await preflight.update!(context, state, args)).toEqual(outputs);
+    // A state of the same name elsewhere, or one that was begun anew.
+    for (const look of [preflight.preview!(context, args), preflight.create(context, args)])
+      await expect(look).rejects.toThrow(
+        /hosts\.a\.ports: TCP port 6443 is in use;[\s\S]*hosts\.a\.cluster: the cluster ours \(.*\) is there, and this state does not know it; nothing was touched; bring back the state/,
+      );
+    // One that had other hosts before.
+    const other = await preflight.create(context, { ...args, hosts: [] });
+    const grown = { id, inputs: { ...args, hosts: [] }, outputs: other.outputs };
+    await expect(preflight.previewUpdate!(context, grown, args)).rejects.toThrow("hosts.a.cluster");
+    delete answers.a;
   });
 
   test("looks only at the ports asked for on that host", () => {
