@@ -2,6 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import { refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
+import { NOTE } from "../ssh/note.ts";
 import { type ConnectionError, onHost } from "../ssh/session.ts";
 import { givesUp, orGiveUp } from "../ssh/unreachable.ts";
 import { type ClusterInputs, DAEMONS, onCluster, orForget } from "./cluster.ts";
@@ -22,10 +23,10 @@ export interface MonitorInputs extends ClusterInputs {
   metadataKeyring: string;
 }
 
-const CREATE = `${DAEMONS}
+const CREATE = `${DAEMONS}${NOTE}
 claim=/var/lib/spillway/ceph-monitor
 dir=/var/lib/ceph/mon/ceph-$NAME
-if [ -e "$claim" ]; then
+if [ -s "$claim" ]; then
   if [ "$(cat "$claim")" != "$FSID" ]; then
     echo "this host is a monitor of another Ceph cluster ($(cat "$claim")); destroy that one first, or name another host" >&2
     exit 3
@@ -35,7 +36,7 @@ elif [ -n "$(ls -A /var/lib/ceph/mon 2>/dev/null)" ]; then
   exit 3
 fi
 mkdir -p /var/lib/spillway
-printf %s "$FSID" >"$claim"
+note "$claim" "$FSID"
 if [ ! -e "$dir/spillway" ]; then
   # What a run left that was cut: no monitor has ever started from it.
   rm -rf "$dir"
@@ -78,7 +79,7 @@ for kind in mds mgr mon; do
   systemctl disable --now "ceph-$kind@$NAME" >&2 2>/dev/null || :
   rm -rf "/var/lib/ceph/$kind/ceph-$NAME"
 done
-rm -f "$claim" "$claim.lives"
+rm -f "$claim" "$claim.new" "$claim.lives"
 release_targets
 rmdir /var/lib/spillway 2>/dev/null || :
 `;

@@ -14,6 +14,7 @@ import {
   identity,
   isIn,
   isOtherwise,
+  JOINED,
   leave,
   type NodeInputs,
   nodeAsFound,
@@ -97,8 +98,7 @@ if [ "$ROLE" = init ]; then
 else
   kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
 fi
-printf %s "$SELF at $ADDRESS" >"$marker"
-`;
+${JOINED}`;
 
 const FURNISH = `${PRELUDE}${START_KUBELET}${AWAIT_NODE}
 [ ! -s "$GONE" ] || kubectl --request-timeout=30s delete --ignore-not-found -f "$GONE" >&2

@@ -2,6 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import { Refusal } from "../model/problem.ts";
 import type { Context } from "../provider/resource.ts";
 import type { NodeSettings, Taint } from "../render/kubeadm.ts";
+import { NOTE } from "../ssh/note.ts";
 import { ConnectionError, onHost, type Session } from "../ssh/session.ts";
 import { END_STEP } from "../ssh/step.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
@@ -43,18 +44,18 @@ export const self = (role: Role, { node }: NodeInputs) => ({
   ADDRESS: node.address,
 });
 
-/** Shell text that every script about a node begins with. */
+/** Shell text that every script about a node begins with. A marker that is empty is none. */
 export const PRELUDE = `
 export KUBECONFIG=/etc/kubernetes/admin.conf
 owner=/var/lib/spillway/owner
 identity=/var/lib/spillway/cluster
 marker=/var/lib/spillway/joined
-claimed() { [ -e "$owner" ]; }
+claimed() { [ -s "$owner" ] || [ -s "$identity" ]; }
 foreign() {
-  { claimed && [ "$(cat "$owner")" != "$OWNER" ]; } ||
-    { [ -e "$identity" ] && [ "$(cat "$identity")" != "$CLUSTER" ]; }
+  { [ -s "$owner" ] && [ "$(cat "$owner")" != "$OWNER" ]; } ||
+    { [ -s "$identity" ] && [ "$(cat "$identity")" != "$CLUSTER" ]; }
 }
-joined() { [ -e "$marker" ] && ! foreign; }
+joined() { [ -s "$marker" ] && ! foreign; }
 # A node does not follow its machine to another address: it joins anew.
 joined_here() { joined && [ "$(cat "$marker")" = "$SELF at $ADDRESS" ]; }
 `;
@@ -134,9 +135,9 @@ export async function isOtherwise(inputs: NodeInputs, role: Role, context: Conte
 export const identity = ({ owner, cluster }: NodeInputs) => ({ OWNER: owner, CLUSTER: cluster });
 
 /** Begins a join or init: whose the host is gets known before anything else does. */
-export const CLAIM = `${PRELUDE}
+export const CLAIM = `${PRELUDE}${NOTE}
 if foreign; then
-  echo "this host belongs to another cluster or state ($(cat "$owner")); destroy that one first, or reset the host" >&2
+  echo "this host belongs to another cluster or state ($(cat "$owner" 2>/dev/null)); destroy that one first, or reset the host" >&2
   exit 3
 fi
 if ! claimed && [ -e /etc/kubernetes/kubelet.conf ]; then
@@ -144,8 +145,12 @@ if ! claimed && [ -e /etc/kubernetes/kubelet.conf ]; then
   exit 3
 fi
 mkdir -p /var/lib/spillway
-printf %s "$OWNER" >"$owner"
-printf %s "$CLUSTER" >"$identity"
+note "$owner" "$OWNER"
+note "$identity" "$CLUSTER"
+`;
+
+/** Ends a join or init that came to its end. */
+export const JOINED = `note "$marker" "$SELF at $ADDRESS"
 `;
 
 /** Takes kubeadm's traces away, and those of the pods that ran. */
@@ -172,7 +177,7 @@ if command -v ctr >/dev/null && systemctl -q is-active containerd; then
   ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm >/dev/null || :
 fi
 for folder in /var/lib/etcd /var/lib/kubelet; do rmdir "$folder" 2>/dev/null || :; done
-rm -f /var/lib/spillway/owner /var/lib/spillway/cluster
+for name in owner cluster joined; do rm -f "/var/lib/spillway/$name" "/var/lib/spillway/$name.new"; done
 rmdir /var/lib/spillway 2>/dev/null || :
 `;
 

@@ -12,6 +12,7 @@ import {
   identity,
   isIn,
   isOtherwise,
+  JOINED,
   leave,
   type NodeInputs,
   nodeAsFound,
@@ -53,8 +54,7 @@ fi
 systemctl enable kubelet >&2
 ${START_POD_NETWORK}
 kubeadm join --config "$CONFIG" --ignore-preflight-errors "$IGNORE" >&2
-printf %s "$SELF at $ADDRESS" >"$marker"
-`;
+${JOINED}`;
 
 const role: Role = "worker";
 

@@ -3,6 +3,7 @@ import type { Connection } from "../model/connection.ts";
 import { refuse } from "../model/problem.ts";
 import { differenceOf } from "../provider/difference.ts";
 import type { Context, ResourceType } from "../provider/resource.ts";
+import { NOTE } from "../ssh/note.ts";
 import { ConnectionError, HostError, onHost, type Script } from "../ssh/session.ts";
 import { END_STEP } from "../ssh/step.ts";
 import { orGiveUp } from "../ssh/unreachable.ts";
@@ -53,14 +54,12 @@ export interface Filling extends Omit<Script, "name"> {
  * The note says how far it is: a run that was cut goes on with its own half-made copy, and one whose
  * answer was lost does not do it again.
  */
-const NOTE = `${TREE}
+const NOTED = `${TREE}${NOTE}
 note=/var/lib/spillway/operations/$OPERATION
 noted() { cat "$note" 2>/dev/null || :; }
 note_down() {
   mkdir -p "\${note%/*}"
-  printf '%s %s' "$POINT" "$1" >"$note.new"
-  sync "$note.new"
-  mv "$note.new" "$note"
+  note "$note" "$POINT $1"
 }
 must_stay() {
   [ "$OVERWRITE" = no ] && [ "$(noted)" != "$POINT begun" ] && [ "$(noted)" != "$POINT done" ] &&
@@ -68,7 +67,7 @@ must_stay() {
 }
 `;
 
-const fillText = ({ before = "", text }: Filling) => `${NOTE}
+const fillText = ({ before = "", text }: Filling) => `${NOTED}
 if [ "$(noted)" != "$POINT done" ] || ! holds_data "$base/data"; then
   if must_stay; then echo "volume $DATA_VOLUME ${HOLDS}; ${REMEDY}" >&2; exit 1; fi
   ${before}
@@ -82,7 +81,7 @@ count "$base/data"
 const HOLDS = "holds data";
 const REMEDY = "say 'overwrite: true' to replace it, or name an empty volume";
 
-const LOOK = `${NOTE}
+const LOOK = `${NOTED}
 if must_stay; then echo holds; fi
 `;
 

@@ -1,6 +1,7 @@
 import type { Connection } from "../model/connection.ts";
-import { refuse } from "../model/problem.ts";
+import { messageOf, refuse } from "../model/problem.ts";
 import type { Context, Existing, ResourceType } from "../provider/resource.ts";
+import { HostError } from "./error.ts";
 import type { HostStateArgs, HostStateOutputs } from "./host-state.ts";
 import { onHost, type Session } from "./session.ts";
 import { type Action, application, warningsIn } from "./state/apply.ts";
@@ -13,7 +14,12 @@ import { type Wanted, wantedOf } from "./state/wanted.ts";
 import { orGiveUp } from "./unreachable.ts";
 
 async function observe(session: Session, wanted: Wanted, context: Context): Promise<Facts> {
-  return parseFacts(wanted, await session.run(observation(wanted), context));
+  const printed = await session.run(observation(wanted), context);
+  try {
+    return parseFacts(wanted, printed);
+  } catch (error) {
+    throw new HostError(session.connection.host, `state ${wanted.name}`, messageOf(error));
+  }
 }
 
 async function perform(session: Session, name: string, actions: Action[], context: Context): Promise<void> {

@@ -1,5 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Connection } from "../../components/model/connection.ts";
+import type { Context } from "../../components/provider/resource.ts";
+import { hostState } from "../../components/ssh/host-state.provider.ts";
 import type { HostStateArgs } from "../../components/ssh/host-state.ts";
 import { application } from "../../components/ssh/state/apply.ts";
 import { checkHostState } from "../../components/ssh/state/check.ts";
@@ -9,6 +11,22 @@ import { emptyLedger, type Ledger } from "../../components/ssh/state/ledger.ts";
 import { type Facts, ownerAs, type PathFact, parseFacts } from "../../components/ssh/state/observe.ts";
 import { planBase, planState } from "../../components/ssh/state/plan.ts";
 import { mountUnit, sha256, sysctlPath, wantedOf } from "../../components/ssh/state/wanted.ts";
+
+/** What hosts print, by name. */
+const hosts: Record<string, string> = {};
+vi.mock("../../components/ssh/session.ts", async (original) => ({
+  ...(await original<object>()),
+  onHost: async (connection: Connection, _context: unknown, use: (session: object) => unknown) =>
+    use({ connection, run: async () => hosts[connection.host] }),
+}));
+const context: Context = {
+  urn: "test",
+  preview: true,
+  progress: () => {},
+  warn: () => {},
+  signal: new AbortController().signal,
+  timeoutSeconds: 0,
+};
 
 const connection: Connection = {
   host: "h",
@@ -548,6 +566,18 @@ test("facts are read from what the host printed", () => {
       ledgers: ledgers({}),
       installed: new Map([["base", new Set(["p"])]]),
     }),
+  );
+});
+
+test.each([
+  ["", "is empty; put it back"],
+  ['{"version":1', "is damaged; put it back"],
+  ["null", "is of version undefined"],
+])("a ledger that is %j is told by host and file, with the way on", async (text, what) => {
+  hosts.h = `ledger other ${text}\n`;
+  const look = hostState.preview!({ ...context, urn }, args({}));
+  await expect(look).rejects.toThrow(
+    new RegExp(`^host h, state base: /var/lib/spillway/state/other/ledger.* ${what}`),
   );
 });
 

@@ -56,10 +56,24 @@ export function emptyLedger(urn: string): Ledger {
   };
 }
 
-/** @throws Error when the text is no ledger. */
-export function parseLedger(text: string): Ledger {
-  const ledger = JSON.parse(text) as Ledger;
+/**
+ * Reads the ledger of a state. One that is damaged is not taken for none: what the state put would be somebody
+ * else's, and packages that it needs would go with another's.
+ *
+ * @throws Error when the text is no ledger.
+ */
+export function parseLedger(state: string, text: string): Ledger {
+  const file = `${stateRoot}/${state}/ledger`;
+  let ledger: Partial<Ledger>;
+  try {
+    ledger = Object(JSON.parse(text));
+  } catch {
+    throw new Error(
+      `${file}, which says what is Spillway's there, is ${text === "" ? "empty" : "damaged"}; put it back from a backup of the host, ` +
+        "or install the host anew and run `pulumi up --refresh`",
+    );
+  }
   if (ledger.version !== 1)
-    throw new Error(`ledger of version ${ledger.version}; a newer Spillway wrote it, use that one`);
-  return ledger;
+    throw new Error(`${file} is of version ${ledger.version}; a newer Spillway wrote it, use that one`);
+  return ledger as Ledger;
 }

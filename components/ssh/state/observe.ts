@@ -189,7 +189,7 @@ export function parseFacts(wanted: Wanted, printed: string): Facts {
     ledgers: new Map(
       of("ledger")
         .map(pair)
-        .map(([state, json]) => [state, parseLedger(json)]),
+        .map(([state, json]) => [state, parseLedger(state, json)]),
     ),
     installed,
   };
