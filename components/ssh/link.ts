@@ -30,10 +30,13 @@ export interface Exec {
   deadlineSeconds?: number;
   /** Work of unknown length: the connection is given up when so many seconds long nothing more is done. */
   idle?: { seconds: number; done(): number };
-  /** Stops waiting; what runs on the host may go on. */
+  /** Once it is aborted nothing new begins. */
   signal?: AbortSignal;
-  /** What is said then. @default that a step goes on */
-  whenStopped?: string;
+  /**
+   * Asked when it is aborted meanwhile: what is said when the answer is no longer waited for, though the host may
+   * go on; nothing to wait all the same. @default waits
+   */
+  whenStopped?(): string | undefined;
 }
 
 /** One SSH connection to a host, shared by all that this process does there. */
@@ -85,6 +88,7 @@ export class Link {
   async exec(work: Exec, counted = true): Promise<Answer> {
     if (counted) await this.#enter();
     try {
+      this.#mayBegin(work);
       const channel = await this.#open(work.command, work.step);
       return await this.#talk(channel, work);
     } finally {
@@ -113,6 +117,10 @@ export class Link {
   #leave(): void {
     this.#active--;
     this.#waiting.shift()?.();
+  }
+
+  #mayBegin({ step, signal }: Exec): void {
+    if (signal?.aborted) throw new HostError(this.host, step, "interrupted before it began; run again");
   }
 
   #guarded(step: string, reject: (error: Error) => void, call: () => void): void {
@@ -177,14 +185,10 @@ export class Link {
         work.deadlineSeconds === undefined
           ? undefined
           : setTimeout(() => this.destroy(), work.deadlineSeconds * 1000);
-      const stop = () =>
-        give(
-          new HostError(
-            this.host,
-            step,
-            work.whenStopped ?? "no longer waited for; it goes on there, and the next run takes its result",
-          ),
-        );
+      const stop = () => {
+        const said = work.whenStopped?.();
+        if (said !== undefined) give(new HostError(this.host, step, said));
+      };
       signal?.addEventListener("abort", stop, { once: true });
       const idle = this.#watch(work.idle);
       channel.on("data", (chunk: Buffer) => {
@@ -210,7 +214,13 @@ export class Link {
           reject(new ConnectionError(this.host, step, "the connection was lost", "lost"));
         else resolve({ exitCode: exit.code, stdout: Buffer.concat(stdout), stderr: stderr.toString("utf8") });
       });
-      work.feed(channel);
+      try {
+        // It may have come while the channel was opened, whose shell runs nothing before it is fed.
+        this.#mayBegin(work);
+        work.feed(channel);
+      } catch (error) {
+        give(error as Error);
+      }
     });
   }
 }

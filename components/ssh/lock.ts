@@ -60,7 +60,7 @@ export function ownerText(urn: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, "?");
 }
 
-/** Takes the host's lock; `released` is called when it is lost. */
+/** Takes the host's lock, unless it is interrupted meanwhile; `released` is called when it is lost. */
 export function takeLock(
   link: Link,
   command: string,
@@ -78,6 +78,7 @@ export function takeLock(
   return new Promise((resolve, reject) => {
     let beat: NodeJS.Timeout | undefined;
     let said = "";
+    let locked = false;
     const held = link.exec(
       {
         command,
@@ -90,8 +91,13 @@ export function takeLock(
           said += chunk.toString();
           if (said.endsWith("waiting\n"))
             context.progress(`${link.host}: a script of a lost connection is still running`);
-          if (said.endsWith("locked\n")) resolve();
+          if (!said.endsWith("locked\n")) return;
+          locked = true;
+          resolve();
         },
+        signal: context.signal,
+        // What was begun under it ends under it.
+        whenStopped: () => (locked ? undefined : "interrupted while others have it; run again"),
       },
       false,
     );

@@ -27,6 +27,7 @@ export type { Step } from "./step.ts";
 const retries = 2;
 const stepRetries = 10;
 const progressMilliseconds = 2000;
+const GOES_ON = "no longer waited for; it goes on there, and the next run takes its result";
 
 export interface UploadOptions {
   /** Octal, such as `0755`. */
@@ -98,7 +99,9 @@ class HostSession implements Session {
 
   async run(script: Script, context: Context): Promise<string> {
     const name = script.name ?? nameOf(context.urn);
-    const answer = await this.#persistently(retries, context, (link) => this.#deliver(link, name, script));
+    const answer = await this.#persistently(retries, context, (link) =>
+      this.#deliver(link, name, script, { signal: context.signal }),
+    );
     this.#mustSucceed(name, script, answer);
     return answer.stdout.toString("utf8");
   }
@@ -130,7 +133,7 @@ class HostSession implements Session {
             sendFile(localPath, channel, link, (bytes) => (sent += bytes)).catch(() => channel.end());
         },
         idle: { seconds: UPLOAD_IDLE_SECONDS, done: () => sent },
-        whenStopped: "interrupted; nothing of it stays there, and the next run sends it anew",
+        whenStopped: () => "interrupted; nothing of it stays there, and the next run sends it anew",
         signal: context.signal,
       });
     });
@@ -153,7 +156,8 @@ class HostSession implements Session {
       const script = scripts.start(first);
       first = false;
       // Not under the lock of scripts: a lost follower must not keep its successor from attaching.
-      return this.#deliver(link, step.name, script, { stderr, signal: context.signal }, false);
+      const more = { stderr, signal: context.signal, whenStopped: () => GOES_ON };
+      return this.#deliver(link, step.name, script, more, false);
     });
     if (answer.exitCode !== 0) {
       throw stepRefusal(host, step.name, answer.exitCode, redact(answer.stderr, secrets));
