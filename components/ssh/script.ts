@@ -107,13 +107,36 @@ export function renderDelivery(script: Script, { timeoutSeconds, change }: Deliv
   return lines.join("\n");
 }
 
-/** Takes the given secrets out of text that is about to be shown. */
+/** Between words: `=` as well, unless it is base64's padding. */
+const BETWEEN_WORDS = /[\s"'`,;(){}[\]<>]+|=(?![="'\s,;)}\]]|$)/;
+/** Digests and UUIDs tell what an error is about. */
+const IDENTITY = /sha256:[0-9a-f]{64}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g;
+/** Letters behind digits, as names, paths, addresses and versions do not have in so long a run. */
+const RANDOM = /(?=[A-Za-z+]*[0-9]+[A-Za-z+])[A-Za-z0-9+]{12,}/g;
+/** What is one by its name, however it looks. */
+const NAMED = /(?:passphrase|password|secret|token)["']?\s*[:=]\s*["']?([^"'\s/][^"'\s]{5,})/gi;
+
+/** What of a line may not be shown by itself: tools tell the value that they refuse, without the key before it. */
+function secretsIn(line: string): string[] {
+  const words = line.replaceAll(IDENTITY, "").split(BETWEEN_WORDS);
+  return [
+    ...[...line.matchAll(NAMED)].map(([, value]) => value!),
+    ...words.flatMap((word) => {
+      const random = word.match(RANDOM) ?? [];
+      // A path is shown without them.
+      return random.length === 0 || /^\/|:/.test(word) ? random : [word, ...random];
+    }),
+  ];
+}
+
+/** Takes the given secrets out of text that is about to be shown: whole, by line, and what is secret in a line. */
 export function redact(text: string, secrets: Iterable<string>): string {
-  let shown = text;
-  for (const secret of secrets) {
-    for (const part of new Set([secret.trim(), ...secret.split("\n").map((line) => line.trim())])) {
-      if (part.length >= 6) shown = shown.replaceAll(part, "[secret]");
-    }
-  }
-  return shown;
+  const parts = [...secrets].flatMap((secret) => {
+    const lines = secret.split("\n").map((line) => line.trim());
+    return [secret.trim(), ...lines, ...lines.flatMap(secretsIn)];
+  });
+  const longestFirst = [...new Set(parts)].sort((a, b) => b.length - a.length);
+  return longestFirst
+    .filter((part) => part.length >= 6)
+    .reduce((shown, part) => shown.replaceAll(part, "[secret]"), text);
 }

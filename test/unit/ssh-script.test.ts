@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { fingerprint, parseHostKey } from "../../components/ssh/dial.ts";
@@ -125,6 +126,40 @@ test("redact takes secrets out, whole and by line, and leaves short words", () =
   expect(redact("key: hunter2-long", ["hunter2-long\n"])).toBe("key: [secret]");
   expect(redact("line second-line", ["first-line\nsecond-line\n"])).toBe("line [secret]");
   expect(redact("an apple", ["an"])).toBe("an apple");
+});
+
+describe("redact, inside of lines,", () => {
+  test.each([
+    ["token: abcdef.0123456789abcdef", "invalid token abcdef.0123456789abcdef", "invalid token [secret]"],
+    ['  - "abcdef.0123456789abcdef"', "abcdef.0123456789abcdef", "[secret]"],
+    ["key = AQC8/x0vVbq2HhAAz7Jt+Ww==", "bad key AQC8/x0vVbq2HhAAz7Jt+Ww==", "bad key [secret]"],
+    ["RESTIC_PASSWORD=correct-horse-battery", "wrong: correct-horse-battery", "wrong: [secret]"],
+    ['{"auths":{"r":{"auth":"c3BpbGx3YXk6aHVudGVyMg=="}}}', "c3BpbGx3YXk6aHVudGVyMg==", "[secret]"],
+    ["url: https://ops:Zk3mQ81xTf0aLw@mirror.example", "401 for ops:Zk3mQ81xTf0aLw", "401 for ops:[secret]"],
+    ["password: 'hunter2'", "hunter2 is too short", "[secret] is too short"],
+  ])("takes out what %j holds", (line, text, shown) => {
+    expect(redact(text, [`first\n${line}\nlast`])).toBe(shown);
+  });
+
+  test("leaves words that errors are made of", () => {
+    const golden = fileURLToPath(new URL("../golden/render/", import.meta.url));
+    const files = [
+      "kubeadm-init.yaml",
+      "containerd.toml",
+      "kubelet.service",
+      "ceph.conf",
+      "registry-config.yml",
+    ];
+    for (const file of files) {
+      const content = readFileSync(join(golden, file), "utf8");
+      const words = content.split(/\s+/).map((word) => `<${word}>`);
+      for (const word of words) expect(redact(word, [`x ${content.replaceAll("\n", " x\nx ")}`])).toBe(word);
+    }
+    const config = readFileSync(join(golden, "kubeadm-join-worker.yaml"), "utf8");
+    const error =
+      "/etc/kubernetes/pki/ca.crt: kind ClusterConfiguration of kubeadm.k8s.io/v1beta4 at 10.0.0.11:6443";
+    expect(redact(error, [config])).toBe(error);
+  });
 });
 
 describe("a pinned host key", () => {
