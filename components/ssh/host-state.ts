@@ -8,7 +8,7 @@ export interface DirectoryState {
   owner?: string;
   /**
    * On delete all that is in it goes too: for data that can be made anew. Refused on a directory that
-   * was there before. @default false: what is in it stays, and so it does
+   * was there before; fails as long as something is mounted below it. @default false: what is in it stays, and so it does
    */
   removeContents?: boolean;
 }

@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import type { Connection } from "../../components/model/connection.ts";
 import type { Context } from "../../components/provider/resource.ts";
@@ -579,6 +583,42 @@ test.each([
   await expect(look).rejects.toThrow(
     new RegExp(`^host h, state base: /var/lib/spillway/state/other/ledger.* ${what}`),
   );
+});
+
+test("a directory is not emptied below which something is mounted, of the same file system as well", () => {
+  const folder = mkdtempSync(join(tmpdir(), "spillway-empty-"));
+  try {
+    const [path, below, data] = ["path", "path/below", "data"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const directory of [path, below, data]) mkdirSync(directory);
+    writeFileSync(join(data, "file"), "precious");
+    writeFileSync(join(path, "file"), "ours");
+    const { text, files } = application("base", [{ verb: "empty", args: [path] }]);
+    const [plan, mountinfo] = [join(folder, "PLAN"), join(folder, "mountinfo")];
+    writeFileSync(plan, files!.PLAN!);
+    writeFileSync(mountinfo, `1 0 0:1 / ${below} rw - ext4 /dev/sda rw\n`);
+    const env = { ...process.env, PLAN: plan, CONTENTS: "/dev/null", STATE: "base" };
+    const run = (program: string, ...argv: string[]) =>
+      spawnSync(program, argv, { env, encoding: "utf8", timeout: 30_000 });
+    // A bind mount where this account may make one.
+    const mounted =
+      run("unshare", "-m", "mount", "--bind", data, below).status === 0
+        ? run("unshare", "-m", "sh", "-euc", `mount --bind "${data}" "${below}"\n${text}`)
+        : run("sh", "-euc", text.replaceAll("/proc/self/mountinfo", mountinfo));
+    expect(mounted.stderr).toContain(
+      `something is mounted below ${path}: unmount that first, then run again\n(while doing: emptying ${path})`,
+    );
+    expect(mounted.status).not.toBe(0);
+    expect(readdirSync(data)).toEqual(["file"]);
+    expect(readdirSync(path)).toEqual(["below", "file"]);
+    expect(run("sh", "-euc", text).stderr).toBe("");
+    expect(readdirSync(path)).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("a plan's contents lie one behind the other, by bytes", () => {

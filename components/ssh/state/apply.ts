@@ -1,3 +1,4 @@
+import { NOTHING_MOUNTED_BELOW } from "../mounts.ts";
 import type { Script } from "../script.ts";
 import { sealFormat, stateRoot } from "./ledger.ts";
 
@@ -14,7 +15,7 @@ export interface Action {
  * file, so that a state of many files needs no program for each that is right already. Output of
  * package tools goes to a log: a lost connection must not break a pipe under dpkg.
  */
-const text = `
+const text = `${NOTHING_MOUNTED_BELOW}
 set -f
 root=${stateRoot}
 state=$root/$STATE
@@ -164,7 +165,7 @@ while arg verb; do
       if [ -e "$path" ]; then chown "$owner" "$path"; chmod "$mode" "$path"; fi ;;
     empty)
       arg path; doing="emptying $path"
-      if [ -d "$path" ]; then find "$path" -xdev -mindepth 1 -delete; fi ;;
+      if [ -d "$path" ]; then nothing_mounted_below "$path"; find "$path" -xdev -mindepth 1 -delete; fi ;;
     prune) arg path; if [ -d "$path" ]; then rmdir "$path" 2>/dev/null || :; fi ;;
     rmdir)
       arg path; doing="removing directory $path"
