@@ -27,18 +27,34 @@ export interface PinnedKey {
   blob: Buffer;
 }
 
+/** The parts of a key, each behind its length (RFC 4251); nothing when it ends within one, as one cut short does. */
+function partsOf(blob: Buffer): Buffer[] | undefined {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < blob.length; ) {
+    if (at + 4 > blob.length) return undefined;
+    const end = at + 4 + blob.readUInt32BE(at);
+    if (end > blob.length) return undefined;
+    parts.push(blob.subarray(at + 4, end));
+    at = end;
+  }
+  return parts;
+}
+
 /** Reads `ssh-ed25519 AAAA... comment`; tells what is wrong with anything else. */
 export function parseHostKey(text: string): PinnedKey {
   const [type = "", encoded = ""] = text.trim().split(/\s+/);
   const advice =
-    "give the line that `ssh-keyscan` or /etc/ssh/ssh_host_ed25519_key.pub shows, such as ssh-ed25519 AAAA...";
+    "give what `ssh-keyscan` shows, without the address, or /etc/ssh/ssh_host_ed25519_key.pub holds, such as ssh-ed25519 AAAA...";
   if (type === "") throw new Error(`no host key is pinned; ${advice}`);
   const algorithms = algorithmsOfType.get(type);
   if (algorithms === undefined)
     throw new Error(`the pinned host key's type "${type}" is not known; ${advice}`);
   const blob = Buffer.from(encoded, "base64");
-  const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
-  if (blob.subarray(4, 4 + length).toString("latin1") !== type) {
+  const [name, ...values] = partsOf(blob) ?? [];
+  // RSA's two numbers, or a curve's name and a point; of ed25519 the point alone.
+  const whole =
+    values.length === (type === "ssh-ed25519" ? 1 : 2) && values.every(({ length }) => length > 0);
+  if (name?.toString("latin1") !== type || !whole) {
     throw new Error(`the pinned host key is not a whole ${type} key; ${advice}`);
   }
   return { algorithms, blob };

@@ -122,9 +122,9 @@ describe("a host key", () => {
     expect((await failure(sh({ ...h1, hostKey: "-oProxyCommand=id" }, "true"))).message).toContain(
       "not known",
     );
-    const rsa = Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from("ssh-rsa"), randomBytes(260)]).toString(
-      "base64",
-    );
+    const part = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+    const parts = [Buffer.from("ssh-rsa"), Buffer.from([1, 0, 1]), randomBytes(250)].map(part);
+    const rsa = Buffer.concat(parts).toString("base64");
     const { message } = await failure(sh({ ...h1, hostKey: `ssh-rsa ${rsa}` }, "true"));
     expect(message).toMatch(/host key|pinned type/);
   });

@@ -176,7 +176,10 @@ describe("a pinned host key", () => {
   });
 
   test("of type ssh-rsa is verified by SHA-2 signatures only", () => {
-    const rsa = Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from("ssh-rsa"), Buffer.alloc(40)]);
+    const part = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+    const rsa = Buffer.concat(
+      [Buffer.from("ssh-rsa"), Buffer.from([1, 0, 1]), Buffer.alloc(200, 1)].map(part),
+    );
     expect(parseHostKey(`ssh-rsa ${rsa.toString("base64")}`).algorithms).toEqual([
       "rsa-sha2-512",
       "rsa-sha2-256",
@@ -189,6 +192,13 @@ describe("a pinned host key", () => {
     ["constructor AAAA", /not known/],
     ["ssh-ed25519", /not a whole/],
     ["ssh-ed25519 AAAA", /not a whole/],
+    ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5", /not a whole/],
+    ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA", /not a whole/],
+    [line.slice(0, -4), /not a whole/],
+    [`${line}AAAA`, /not a whole/],
+    ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAA==", /not a whole/],
+    ["ssh-rsa AAAAB3NzaC1yc2E", /not a whole/],
+    [`10.0.0.11 ${line}`, /"10\.0\.0\.11" is not known; .*without the address/],
     [`ssh-rsa ${blob.toString("base64")}`, /not a whole/],
     ["-oProxyCommand=id", /not known/],
   ])("%j is refused", (text, reason) => {
