@@ -19,6 +19,7 @@ tree() (
   cd "$1"
   # A part that fails is not missed in a pipe.
   failed=$(mktemp)
+  trap 'rm -f "$failed"' EXIT
   {
     { each -type d -printf '%p\\t%y %m %U:%G %T@\\0' -o -printf '%p\\t%y %m %U:%G %T@ %s %n -> %l\\0' || echo list >>"$failed"; }
     { each ! -type d -links +1 -printf '%i %p\\0' || echo links >>"$failed"; } | sort -z |
@@ -27,8 +28,7 @@ tree() (
       -e hex --absolute-names -- | perl -00 -pe 's/\\n+$//; s/$/\\0/'
     each -type f -print0 | { xargs -0 -r sha256sum -z -- || echo contents >>"$failed"; }
   } | sort -z
-  if [ -s "$failed" ]; then echo "$1 cannot be read as a whole ($(xargs <"$failed"))" >&2; rm "$failed"; exit 1; fi
-  rm "$failed"
+  if [ -s "$failed" ]; then echo "$1 cannot be read as a whole ($(xargs <"$failed"))" >&2; exit 1; fi
 )
 holds_data() {
   top=$(find "$1" -mindepth 1 -maxdepth 1 ${own.map((name) => `! -name ${name}`).join(" ")} -printf . -quit) || exit 1

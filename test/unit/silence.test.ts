@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
@@ -110,15 +110,22 @@ test("a volume that cannot be looked into is not taken for an empty one", () => 
   expect(stdout).toBe("");
 });
 
-test.each(["find", "sha256sum", "sort"])("trees that %s cannot read are not alike", (program) => {
-  const base = mkdtempSync(join(folder, "base-"));
-  const other = join(base, "other-tree");
-  mkdirSync(other);
-  const compare = `${TREE}${COPY_TREE}\nbase=${base}\ncompare "${data}" "${data}"`;
-  expect(run(compare).status).toBe(0);
-  put(program, "exit 1");
-  expect(run(compare).status).not.toBe(0);
-});
+test.each(["find", "sha256sum", "sort"])(
+  "trees that %s cannot read are not alike, and leave nothing behind",
+  async (program) => {
+    const base = mkdtempSync(join(folder, "base-"));
+    const other = join(base, "other-tree");
+    mkdirSync(other);
+    const compare = `${TREE}${COPY_TREE}\nbase=${base}\ncompare "${data}" "${data}"`;
+    const TMPDIR = join(base, "temporary");
+    mkdirSync(TMPDIR);
+    expect(run(compare, { TMPDIR }).status).toBe(0);
+    put(program, "exit 1");
+    expect(run(compare, { TMPDIR }).status).not.toBe(0);
+    // The other tree may be read still.
+    await expect.poll(() => readdirSync(TMPDIR)).toEqual([]);
+  },
+);
 
 const volume = {
   VOLUME: "v",
