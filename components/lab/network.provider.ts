@@ -25,6 +25,8 @@ export interface NetworkInputs {
    * this computer only
    */
   nat?: boolean;
+  /** Whether it is there. A refresh finds one that went with a reboot, the next update makes it again. @default true */
+  wired?: boolean;
 }
 
 export interface NetworkOutputs {
@@ -58,6 +60,7 @@ export const network: ResourceType<NetworkInputs, NetworkOutputs> = {
     requireLab();
     return locked(lockFile("networks"), async () => {
       await refuseForeign(context, inputs);
+      refuseUnknownHosts(inputs);
       tellChanges(context, inputs.lab);
       context.progress(`making the network ${inputs.range}`);
       return { id: inputs.lab, outputs: await make(context, inputs) };
@@ -66,8 +69,10 @@ export const network: ResourceType<NetworkInputs, NetworkOutputs> = {
 
   async read(_context, old) {
     const { lab, range, nat = false } = old.inputs;
-    if (!readNetwork(lab) || !(await isWired(lab, range, nat))) return undefined;
-    return { inputs: old.inputs, outputs: outputsOf(lab, range) };
+    if (!readNetwork(lab)) return undefined;
+    // Not gone: its hosts are there, and a state that makes the network of hosts is one that does not know them.
+    const inputs = (await isWired(lab, range, nat)) ? old.inputs : { ...old.inputs, wired: false };
+    return { inputs, outputs: outputsOf(lab, range) };
   },
 
   async update(context, _old, inputs) {
@@ -162,6 +167,18 @@ async function refuseForeign(context: Context, { lab, range }: NetworkInputs): P
     });
   }
   refuse(`lab ${lab}`, problems);
+}
+
+/**
+ * The name is no identity: another state, or the successor of one that was lost, may have the same. Hosts come once
+ * their network is in the state, and those of one that is replaced go with it; hence not in a preview.
+ */
+function refuseUnknownHosts({ lab }: NetworkInputs): void {
+  const hosts = hostNames(lab);
+  if (hosts.length === 0) return;
+  const found = `lab ${lab} is on this computer already (${hosts.join(", ")}), and this state does not know it`;
+  const remedy = `bring back the state that made it, choose another name, or clear it by \`npx spillway lab purge ${lab}\``;
+  refuse(`lab ${lab}`, [{ path: "lab", found, remedy }]);
 }
 
 /** Removes a lab's network and whatever hosts a cut left in it. Succeeds when all is gone already. */
