@@ -18,7 +18,7 @@ export class HostState extends PluginResource {
 
 /** Looks at all hosts at once, before anything is changed, and refuses with every problem found. */
 export class Preflight extends PluginResource {
-  /** Whom hosts know as their owner: as it was called first, whatever its stack is called by now. */
+  /** Whom hosts know as their owner: as it was called first, whatever its stack is called by now, and a number of its state. */
   declare readonly owner: pulumi.Output<string>;
 
   constructor(name: string, args: Args<PreflightArgs>, opts?: pulumi.CustomResourceOptions) {
