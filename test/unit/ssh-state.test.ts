@@ -28,6 +28,7 @@ const context: Context = {
   preview: true,
   progress: () => {},
   warn: () => {},
+  info: () => {},
   signal: new AbortController().signal,
   timeoutSeconds: 0,
 };
