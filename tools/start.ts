@@ -7,6 +7,7 @@ import { engine, environment } from "./engine/engine.ts";
 import { checkout } from "./engine/paths.ts";
 import { progressOn } from "./engine/progress.ts";
 import { ensureStack } from "./engine/stack.ts";
+import { whileFetching } from "./fetch-ahead.ts";
 import { exitCodeOf, interruptible } from "./interruption.ts";
 import { installPackages, missingPrograms, packagesOf, runLines } from "./machine.ts";
 import { nextSteps } from "./next-steps.ts";
@@ -31,9 +32,12 @@ async function start(): Promise<void> {
   await interruptible((signal) => requireBuilds([parts], signal));
   const packages = packagesOf(missingPrograms());
   announce(packages);
-  if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
-
-  const found = await interruptible((signal) => engine(progress, signal));
+  const found = await interruptible((signal) =>
+    whileFetching([parts], signal, async () => {
+      if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
+      return engine(progress, signal);
+    }),
+  );
   progress.line(`engine: ${found.source}, ${found.pulumi}`);
   const env = { ...process.env, ...environment(found) };
   process.chdir(checkout);

@@ -14,6 +14,7 @@ import { requireBuilds } from "./build-needs.ts";
 import { engine } from "./engine/engine.ts";
 import { checkout } from "./engine/paths.ts";
 import { type Progress, progressOn } from "./engine/progress.ts";
+import { whileFetching } from "./fetch-ahead.ts";
 import { exitCodeOf, Interruption } from "./interruption.ts";
 import { installPackages, missingPrograms, packagesOf } from "./machine.ts";
 
@@ -45,8 +46,10 @@ try {
   const progress = progressOn();
   await requireBuilds(parts, interrupted.signal);
   const packages = packagesOf(missingPrograms());
-  if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
-  await engine(progress, interrupted.signal);
+  await whileFetching(parts, interrupted.signal, async () => {
+    if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
+    await engine(progress, interrupted.signal);
+  });
   if (groups.some(([first]) => first !== "unit")) await furnishLabs(progress);
   const counts: Count[] = [];
   for (const projects of groups) counts.push(...(await Promise.all(projects.map(run))));

@@ -96,6 +96,7 @@ async function buildPrograms(
   work: Work,
 ): Promise<Record<string, Binary>> {
   const modules = wantedModules(list, wanted);
+  // While one module compiles, the network brings the next.
   const built = new AbortController();
   const fetched = fetchAhead(modules, list.architecture, AbortSignal.any([work.signal, built.signal]));
   try {
@@ -110,8 +111,8 @@ async function buildPrograms(
   }
 }
 
-/** While one module compiles, the network brings the next; what cannot be fetched is told by its build. */
-async function fetchAhead(
+/** Fetches what modules that are not built yet are built from; what cannot be fetched is told by its build. */
+export async function fetchAhead(
   modules: readonly GoModule[],
   architecture: Architecture,
   signal: AbortSignal,
