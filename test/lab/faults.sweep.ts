@@ -21,13 +21,21 @@ const modes: readonly Mode[] = ["before", "after", "power"];
 export function casesOf(from: Extent, to: Extent, counts: Record<string, number>): Case[] {
   return Object.entries(counts).flatMap(([host, count]) =>
     Array.from({ length: count }, (_, i) => i + 1).flatMap((k) =>
-      modes.map((mode) => ({ from, to, cut: { host, k, mode } })),
+      modes.map((mode) => ({ from, to, cut: { host, at: k, mode } })),
     ),
   );
 }
 
-/** Makes a run fail at its cut, then runs it again: it must come to its end and leave nothing to do. */
-export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Promise<Outcome> {
+/**
+ * Makes a run fail at its cut, then runs it again: it must come to its end and leave nothing to do.
+ *
+ * @param midway looks at what the first run said and left
+ */
+export async function cutAndFinish(
+  lab: FaultLab,
+  { from, to, cut }: Case,
+  midway: (said: string) => void | Promise<void> = () => {},
+): Promise<Outcome> {
   const began = Date.now();
   const problems: string[] = [];
   const check = async (work: () => Promise<void>) => {
@@ -42,7 +50,8 @@ export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Prom
   const power = cut.mode === "power" && (await lab.powerCutDuring(running, cut.host));
   const { code, text } = await running.end;
   // What is held to the end of a run, as the lock is, ends after it.
-  const held = code === 0 && cut.mode === "after" && (await lab.count(cut.host)) >= cut.k;
+  const held =
+    code === 0 && cut.mode === "after" && typeof cut.at === "number" && (await lab.count(cut.host)) >= cut.at;
   const happened = power || held || (await lab.isCut(cut));
   const said = new RegExp(
     `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*|(no quorum) answers .*`,
@@ -52,10 +61,11 @@ export async function cutAndFinish(lab: FaultLab, { from, to, cut }: Case): Prom
     : code === 0
       ? "(the run came to its end)"
       : "?";
-  if (!happened) problems.push(`no command number ${cut.k} on ${cut.host} was given`);
+  if (!happened) problems.push(`no command on ${cut.host} was cut at ${cut.at}`);
   if (code !== 0 && said === null) problems.push(`no error names host and step:\n${text}`);
   else if (code !== 0 && !/again/.test(said![0])) problems.push(`no word on how to go on: ${said![0]}`);
   if (/\bat .*\.(js|ts):\d+/.test(text)) problems.push(`a stack trace:\n${text}`);
+  await check(async () => midway(text));
   await lab.arm();
   await check(async () => void (await lab.succeed(to)));
   await check(() => lab.mustBeSettled(to));
@@ -122,6 +132,6 @@ export async function sweep(
 /** One line of the table. */
 export function row({ from, to, cut, step, problems, seconds }: Outcome): string {
   const how = `${from} -> ${to}`.padEnd(20);
-  const where = `${cut.host} ${cut.mode} ${cut.k}`.padEnd(14);
+  const where = `${cut.host} ${cut.mode} ${cut.at}`.padEnd(14);
   return `${how} ${where} ${`${seconds} s`.padStart(6)}  ${problems.length === 0 ? "ok " : "BAD"} ${step}`;
 }

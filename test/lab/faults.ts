@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as control from "../../components/lab/control.ts";
 import { hostDirectory } from "../../components/lab/names.ts";
 import type { Connection } from "../../components/model/connection.ts";
+import { stepsDirectory } from "../../components/ssh/step.ts";
 import { type Ended, type Running, Stack } from "./stack.ts";
 import { storePackages } from "./store-packages.ts";
 
@@ -22,10 +23,23 @@ export type Mode =
 
 export interface Cut {
   host: string;
-  /** Counts the commands that the host is given by SSH, from 1. */
-  k: number;
+  /**
+   * Which of the commands that the host is given by SSH: its number, from 1; or, with `after`, the first
+   * at whose end this file is on the host, so that one command more or less does not move the cut.
+   */
+  at: number | string;
   mode: Mode;
 }
+
+/** A command that waits at its beginning until it is let go: what is done to its run meanwhile hits it there. */
+export interface Hold {
+  host: string;
+  at: number;
+  mode: "hold";
+}
+
+/** What a step on a host leaves until its answer was taken. */
+export const resultOf = (step: string): string => `${stepsDirectory}/${step}/code`;
 
 const folder = "/root/faults";
 
@@ -52,11 +66,13 @@ count=$((count + 1))
 echo "$count" >${folder}/count
 read -r at mode armed <${folder}/armed
 exec 9>&-
-if [ "$count" != "$at" ]; then exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"; fi
+case $at in /* | "$count") ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;; esac
 case $mode in
   before) : >${folder}/cut; cut ;;
   after)
     /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+    code=$?
+    case $at in /*) [ -e "$at" ] || exit "$code" ;; esac
     # One that outlived its run does not cut the next.
     exec 9>>${folder}/lock
     flock 9
@@ -64,6 +80,10 @@ case $mode in
     if [ "$now" = "$armed" ]; then : >${folder}/cut; fi
     cut ;;
   power) : >${folder}/power; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;
+  hold)
+    : >${folder}/held
+    while [ -e ${folder}/held ]; do sleep 0.1; done
+    exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;
 esac
 `;
 
@@ -141,6 +161,18 @@ if (registry && process.env.EXTENT === "cluster") {
 interface Machines {
   range: string;
   connections: Record<string, Connection>;
+}
+
+/** Waits until something of a run is to be seen. */
+export async function comes(run: Running, seen: () => boolean): Promise<void> {
+  let over = false;
+  void run.end.then(() => {
+    over = true;
+  });
+  while (!seen()) {
+    if (over) throw new Error(`the run ended too early:\n${run.text()}`);
+    await sleep(50);
+  }
 }
 
 /** A lab of one control plane and one worker whose SSH commands fail where a test says. */
@@ -242,11 +274,11 @@ export class FaultLab {
   }
 
   /** Sets the counters to 0 and what happens when one of them gets there. */
-  async arm(cut?: Cut): Promise<void> {
+  async arm(cut?: Cut | Hold): Promise<void> {
     await Promise.all(
       FaultLab.hosts.map((host) => {
-        const armed = cut?.host === host ? `${cut.k} ${cut.mode}` : "0 none";
-        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut power; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
+        const armed = cut?.host === host ? `${cut.at} ${cut.mode}` : "0 none";
+        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut power held; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
         return this.inside(host, script);
       }),
     );
@@ -273,6 +305,19 @@ export class FaultLab {
     await control.boot(this.lab, host);
     await end;
     return true;
+  }
+
+  /** Starts a run, and waits until one of its commands is held. */
+  async launchHeld(extent: Extent, host: string, at: number): Promise<Running> {
+    await this.arm({ host, at, mode: "hold" });
+    const run = this.launch(extent);
+    await comes(run, () => this.has(host, `${folder}/held`));
+    return run;
+  }
+
+  /** Lets go what is held. */
+  async release(host: string): Promise<void> {
+    await this.inside(host, `rm ${folder}/held`);
   }
 
   /** Whether a file was made on a host since its installation; asked often, it costs the host nothing. */

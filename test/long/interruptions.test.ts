@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Case, cutAndFinish, inventories, leftovers } from "../lab/faults.sweep.ts";
-import { type Cut, FaultLab } from "../lab/faults.ts";
+import { type Cut, comes, FaultLab, resultOf } from "../lab/faults.ts";
 import { type Running, Stack } from "../lab/stack.ts";
 
 /** Another team's program for the same hosts. */
@@ -42,18 +42,6 @@ afterAll(async () => {
   await lab?.remove();
 });
 
-/** Waits until something of a run is to be seen. */
-async function comes(run: Running, seen: () => boolean): Promise<void> {
-  let over = false;
-  void run.end.then(() => {
-    over = true;
-  });
-  while (!seen()) {
-    if (over) throw new Error(`the run ended too early:\n${run.text()}`);
-    await sleep(50);
-  }
-}
-
 /** Starts a run and waits until kubeadm is in the middle of making the cluster. */
 async function initBegun(): Promise<Running> {
   const run = lab.launch("cluster");
@@ -75,9 +63,14 @@ async function mustBeGone(): Promise<void> {
 const up = (cut: Cut): Case => ({ from: "registry", to: "cluster", cut });
 const down = (cut: Cut): Case => ({ from: "cluster", to: "registry", cut });
 
-async function mustFinish(one: Case): Promise<void> {
-  expect((await cutAndFinish(lab, one)).problems).toEqual([]);
+/** @returns what the engine said was being done when it was cut */
+async function mustFinish(one: Case, midway?: () => void): Promise<string> {
+  const { problems, step } = await cutAndFinish(lab, one, midway);
+  expect(problems).toEqual([]);
+  return step;
 }
+
+const kubelet = "/usr/local/bin/kubelet";
 
 describe("a run that is interrupted while kubeadm makes the cluster", () => {
   test("ends by itself after one Ctrl-C, and the next finishes what it began", async () => {
@@ -88,7 +81,7 @@ describe("a run that is interrupted while kubeadm makes the cluster", () => {
     expect(text).toMatch(/host cp1, enter-cp1: no longer waited for; .*the next run takes its result/);
     await lab.succeed("cluster");
     await mustBeWhole();
-    await mustFinish(down({ host: "w1", k: 2, mode: "after" }));
+    await mustFinish(down({ host: "w1", at: 2, mode: "after" }));
     await mustBeGone();
   });
 
@@ -139,44 +132,54 @@ describe("two runs at once", () => {
     );
     expect(cluster.text + state.text).not.toContain("PRIVATE KEY");
     await mustBeWhole();
-    await mustFinish(down({ host: "cp1", k: 7, mode: "after" }));
+    await mustFinish(down({ host: "cp1", at: 7, mode: "after" }));
     await mustBeGone();
   });
 });
 
 describe("a connection that is cut", () => {
   test("after kubeadm's init, before its answer came: a refresh in between loses nothing", async () => {
-    await lab.arm({ host: "cp1", k: 10, mode: "after" });
+    const cut: Cut = { host: "cp1", at: resultOf("enter-cp1"), mode: "after" };
+    await lab.arm(cut);
     const { code, text } = await lab.up("cluster");
     expect(code).not.toBe(0);
+    expect(await lab.isCut(cut)).toBe(true);
+    expect(lab.has("cp1", "/etc/kubernetes/admin.conf")).toBe(true);
     expect(text).toMatch(/host cp1, [^:]+: .*bring the host back and run again/);
     await lab.arm();
     expect((await lab.stack.refresh(lab.environment("cluster"))).code).toBe(0);
     expect((await lab.stack.previewNothing(lab.environment("cluster"))).code).not.toBe(0);
     await lab.succeed("cluster");
     await mustBeWhole();
-    await mustFinish(down({ host: "cp1", k: 4, mode: "before" }));
+    await mustFinish(down({ host: "cp1", at: 4, mode: "before" }));
     await mustBeGone();
   });
 
   test("while a host gets its declared state, or when it is locked: the next run goes on", async () => {
-    await mustFinish(up({ host: "w1", k: 8, mode: "before" }));
-    await mustFinish(down({ host: "w1", k: 1, mode: "before" }));
+    await mustFinish(up({ host: "w1", at: kubelet, mode: "after" }), () => {
+      // Its files are sent, and no unit is there to run them.
+      expect(lab.has("w1", kubelet)).toBe(true);
+      expect(lab.has("w1", "/etc/systemd/system/kubelet.service")).toBe(false);
+    });
+    const step = await mustFinish(down({ host: "w1", at: 1, mode: "before" }));
+    expect(step).toBe("taking the host's lock");
     await mustBeGone();
   });
 
   test("after a worker's join: the next run takes the answer", async () => {
-    await mustFinish(up({ host: "w1", k: 10, mode: "after" }));
+    await mustFinish(up({ host: "w1", at: resultOf("join-w1"), mode: "after" }), () =>
+      expect(lab.has("w1", "/etc/kubernetes/kubelet.conf")).toBe(true),
+    );
     await mustBeGone();
   });
 });
 
 describe("pulumi destroy", () => {
   test.each([
-    { host: "w1", k: 2, mode: "after" },
-    { host: "cp1", k: 5, mode: "before" },
-    { host: "cp1", k: 3, mode: "power" },
-  ] satisfies Cut[])("cut at $host's command $k ($mode) is finished by the next one", async (cut) => {
+    { host: "w1", at: 2, mode: "after" },
+    { host: "cp1", at: 5, mode: "before" },
+    { host: "cp1", at: 3, mode: "power" },
+  ] satisfies Cut[])("cut at $host's command $at ($mode) is finished by the next one", async (cut) => {
     await lab.succeed("cluster");
     await mustFinish({ from: "cluster", to: "hosts", cut });
     expect(await leftovers(lab, bareHosts)).toEqual([]);
