@@ -91,6 +91,8 @@ function versionOf(name: string): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
+const showing = /^(--show-secrets|--debug|-v=\d)$/;
+
 /** The policy pack, by this project's own settings. */
 export const ownPolicies: readonly string[] = [
   "--policy-pack",
@@ -106,6 +108,7 @@ export class Stack {
   readonly #labs: string[];
   #stack = "t";
   readonly #running = new Set<Running>();
+  readonly #said: string[] = [];
 
   constructor({ name, program, labs = [], tarball }: StackArgs) {
     this.#labs = labs;
@@ -171,6 +174,7 @@ plugins:
       child.once("close", (code) => {
         this.#running.delete(running);
         const ended = { code, text, stdout, seconds: (Date.now() - began) / 1000 };
+        if (!args.some((arg) => showing.test(arg))) this.#said.push(text);
         gone(mark).then(() => resolve(ended), reject);
       });
     });
@@ -212,6 +216,11 @@ plugins:
     const { code, text } = await this.run(["stack", "rename", name]);
     if (code !== 0) throw new Error(text);
     this.#stack = name;
+  }
+
+  /** What all its runs printed but those that were asked to show secrets, or Pulumi's own debugging output. */
+  said(): string {
+    return this.#said.join("\n");
   }
 
   /** All outputs, secrets too. */
