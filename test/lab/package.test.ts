@@ -1,19 +1,33 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PLUGIN_LINES } from "../../components/index.ts";
 import { exec, list } from "../../components/lab/control.ts";
+import { cacheRoot } from "../../components/local/folders.ts";
 import { checkout } from "../../tools/engine/paths.ts";
 import { Stack } from "./stack.ts";
 
 const lab = "t-package";
 const program = `
-import { Site } from "spillway/lab";
+import { Artifacts } from "spillway/artifacts";
+import { Registry, Site } from "spillway/lab";
 import { HostState } from "spillway/ssh";
 
 const site = new Site("${lab}", { hosts: ["w1"] });
+const registry = new Registry("registry", { site, host: "w1" });
+// Nobody publishes the sample: it is built from the sources in the package.
+const { images } = new Artifacts("sample", { kubernetes: "1.36", sample: true });
+registry.image("hello", images.apply((all) => all.hello!));
 new HostState("note", {
   connection: site.connection("w1"),
   name: "note",
@@ -23,6 +37,8 @@ new HostState("note", {
 
 let folder: string;
 let stack: Stack;
+/** With a cache that has everything but artifacts, so that the installed package builds them. */
+let env: NodeJS.ProcessEnv;
 /** What npx would run in the project. */
 const spillway = (...args: string[]) =>
   execFileSync(join(stack.project, "node_modules", ".bin", "spillway"), args, {
@@ -39,6 +55,10 @@ beforeAll(() => {
   execFileSync("npm", args, { cwd: checkout, stdio: ["ignore", "ignore", "inherit"] });
   const tarball = join(folder, readdirSync(folder)[0]!);
   stack = new Stack({ name: "package", program, labs: [lab], tarball });
+  env = { SPILLWAY_CACHE: join(folder, "cache") };
+  mkdirSync(env.SPILLWAY_CACHE!);
+  for (const name of readdirSync(cacheRoot()).filter((entry) => entry !== "artifacts"))
+    symlinkSync(join(cacheRoot(), name), join(env.SPILLWAY_CACHE!, name));
 });
 
 afterAll(async () => {
@@ -72,19 +92,21 @@ test("its commands run from the project that installed it", () => {
 
 test("a program in an empty project previews, comes up, and is taken back", async () => {
   const pack = join(stack.project, "node_modules", "spillway", "policies");
-  const preview = await stack.run(["preview", "--policy-pack", pack]);
+  const preview = await stack.run(["preview", "--policy-pack", pack], env);
   expect(preview.text).toMatch(/Policies:\s+\S+ +spillway@/);
   expect(preview.text).toMatch(/\+ \d+ to create/);
   expect(preview.code, preview.text).toBe(0);
   expect(list().filter(({ name }) => name === lab)).toEqual([]);
 
-  const up = await stack.up();
+  const up = await stack.up(env);
   expect(up.code, up.text).toBe(0);
   expect((await exec(lab, "w1", ["cat", "/etc/from-package"])).stdout).toBe("from the package");
-  const nothing = await stack.previewNothing();
+  const repositories = "/var/lib/spillway-registry/blobs/docker/registry/v2/repositories";
+  expect((await exec(lab, "w1", ["ls", repositories])).stdout).toBe("hello");
+  const nothing = await stack.previewNothing(env);
   expect(nothing.code, nothing.text).toBe(0);
 
-  const destroy = await stack.destroy();
+  const destroy = await stack.destroy(env);
   expect(destroy.code, destroy.text).toBe(0);
   expect(list().filter(({ name }) => name === lab)).toEqual([]);
 });
