@@ -35,15 +35,27 @@ vi.mock("../../components/local/lock.ts", async (original) => ({
   locked: (_file: string, work: () => unknown) => work(),
 }));
 
+const told: string[] = [];
 const context = {
   urn: "urn:ours",
   preview: false,
   progress: () => {},
+  info: (message) => void told.push(message),
   warn: () => {},
 } as Partial<Context> as Context;
 const inputs = { lab: "paris", range: "10.77.0.0/24" };
 beforeEach(() => {
   Object.assign(computer, { record: undefined, hosts: [], wired: false });
+  told.length = 0;
+});
+
+test("what a lab changes is told before it is made, and not again", async () => {
+  await network.preview!(context, inputs);
+  await network.create(context, inputs);
+  expect(told).toEqual(Array(2).fill(expect.stringMatching(/nftables[\s\S]*inotify[\s\S]*kernel setting/)));
+  await network.create(context, inputs);
+  await network.preview!(context, inputs);
+  expect(told).toHaveLength(2);
 });
 
 test("a lab that has hosts is not taken over by a state that does not know it", async () => {
