@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { labChanges } from "../components/lab/requirements.ts";
 import { cacheRoot } from "../components/local/folders.ts";
+import { whileBuilding } from "./build-ahead.ts";
 import { requireBuilds } from "./build-needs.ts";
 import { backend } from "./engine/backend.ts";
 import { engine, environment } from "./engine/engine.ts";
 import { checkout } from "./engine/paths.ts";
 import { progressOn } from "./engine/progress.ts";
 import { ensureStack } from "./engine/stack.ts";
-import { whileFetching } from "./fetch-ahead.ts";
 import { exitCodeOf, interruptible } from "./interruption.ts";
 import { installPackages, missingPrograms, packagesOf, runLines } from "./machine.ts";
 import { nextSteps } from "./next-steps.ts";
@@ -33,7 +33,7 @@ async function start(): Promise<void> {
   const packages = packagesOf(missingPrograms());
   announce(packages);
   const found = await interruptible((signal) =>
-    whileFetching([parts], signal, async () => {
+    whileBuilding([parts], signal, async () => {
       if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
       return engine(progress, signal);
     }),

@@ -10,11 +10,11 @@ import { chooseSource } from "../components/artifacts/source.ts";
 import { labPackages } from "../components/lab/image.provider.ts";
 import { ensureImage } from "../components/lab/rootfs.ts";
 import type { Context } from "../components/provider/resource.ts";
+import { whileBuilding } from "./build-ahead.ts";
 import { requireBuilds } from "./build-needs.ts";
 import { engine } from "./engine/engine.ts";
 import { checkout } from "./engine/paths.ts";
 import { type Progress, progressOn } from "./engine/progress.ts";
-import { whileFetching } from "./fetch-ahead.ts";
 import { exitCodeOf, Interruption } from "./interruption.ts";
 import { installPackages, missingPrograms, packagesOf } from "./machine.ts";
 
@@ -46,7 +46,7 @@ try {
   const progress = progressOn();
   await requireBuilds(parts, interrupted.signal);
   const packages = packagesOf(missingPrograms());
-  await whileFetching(parts, interrupted.signal, async () => {
+  await whileBuilding(parts, interrupted.signal, async () => {
     if (packages.length > 0) await installPackages(packages, (text) => progress.line(`apt: ${text}`));
     await engine(progress, interrupted.signal);
   });

@@ -3,7 +3,7 @@ import { cached, entryAt } from "../../components/local/cache.ts";
 import { cacheRoot } from "../../components/local/folders.ts";
 import { messageOf } from "../../components/model/problem.ts";
 import { backend } from "./backend.ts";
-import { buildCli, buildKey, cliVersion, fetchCliSources, requireCliTools } from "./go.ts";
+import { buildCli, buildKey, cliVersion, requireCliTools } from "./go.ts";
 import { layOutHome } from "./home.ts";
 import { installedPulumi } from "./installed.ts";
 import { downloadOfficial, isReachable } from "./official.ts";
@@ -51,13 +51,6 @@ export async function engine(progress: Progress = progressOn(), signal?: AbortSi
     progress.line("no recent pulumi on PATH, and Pulumi's download host is out of reach");
   const make = (folder: string) => buildCli(join(folder, "bin", "pulumi"), progress, signal);
   return builtIn((await cached({ folder: builtFolder(), make, ...say })).folder);
-}
-
-/** Fetches what the engine is built from, where it has to be built. */
-export async function fetchEngineSources(signal: AbortSignal): Promise<void> {
-  if (!allowed("built") || (await engineHere())) return;
-  if (allowed("official") && (await isReachable())) return;
-  await fetchCliSources(signal);
 }
 
 /** Why none can be made, where one has to be built. Makes nothing. */

@@ -74,11 +74,6 @@ export async function buildCli(target: string, progress: Progress, signal?: Abor
   );
 }
 
-/** Fetches what the command line is built from into Go's own cache. */
-export async function fetchCliSources(signal: AbortSignal): Promise<void> {
-  await runGo(["list", "-deps", mainPackage], () => {}, signal);
-}
-
 /** @throws Error that says what to install, when Go cannot build it. */
 export async function requireCliTools(): Promise<void> {
   await requireGo({
