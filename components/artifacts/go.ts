@@ -21,6 +21,8 @@ export interface GoModule {
   cgo?: boolean;
   /** Build tags. @default none */
   tags?: string[];
+  /** Patterns of packages that are descriptions of web services alone. @default none */
+  services?: string[];
   /** Archives of the module's own folders, such as sources that are compiled on hosts. @default none */
   folders?: Record<string, ModuleFolder>;
 }
@@ -86,6 +88,8 @@ export function goModules(versions: Versions): GoModule[] {
       },
       // Without a cloud's: addresses of pods come from Kubernetes.
       tags: ["ipam_provider_operator"],
+      // For policies that name groups of machines at AWS.
+      services: ["github.com/aws/aws-sdk-go-v2/service/..."],
       ldflags: `${stripped} -X 'github.com/cilium/cilium/pkg/version.ciliumVersion=${versions.cilium} built 1970-01-01T00:00:00Z'`,
       folders: {
         "cilium-bpf.tar.gz": { module: "github.com/cilium/cilium", folder: "bpf", without: ["tests"] },
@@ -213,8 +217,8 @@ function invocations(module: GoModule): { output: string; packages: string[] }[]
 
 /** `-buildvcs=false`: the commit of the repository around the module is no part of the program. */
 function buildArguments(module: GoModule): string[] {
-  const flags = ["-trimpath", "-buildvcs=false", local.withoutDebugInformation];
-  return [...flags, ...tagsOf(module), "-ldflags", module.ldflags];
+  const compiled = [local.withoutDebugInformation, ...(module.services ?? []).map(local.neverInlined)];
+  return ["-trimpath", "-buildvcs=false", ...compiled, ...tagsOf(module), "-ldflags", module.ldflags];
 }
 
 const tagsOf = ({ tags }: GoModule): string[] => (tags ? ["-tags", tags.join(",")] : []);

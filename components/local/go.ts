@@ -17,6 +17,14 @@ export const goEnvironment: Readonly<Record<string, string>> = {
  */
 export const withoutDebugInformation = "-gcflags=all=-dwarf=false";
 
+/**
+ * For generated descriptions of web services, in which no run computes: functions put in the place of their calls are
+ * half of what the compiler does with them.
+ *
+ * @param packages a pattern of Go packages, such as `github.com/aws/aws-sdk-go-v2/service/...`
+ */
+export const neverInlined = (packages: string): string => `-gcflags=${packages}=-dwarf=false -l`;
+
 /** What a Go module is built with. */
 export interface GoNeed {
   /** Folder of the module: its `go.mod` says which Go it needs. */
