@@ -83,13 +83,23 @@ const read = (path: string): string => readFileSync(join(checkout, path), "utf8"
 export function pages(document: Document, readme: string): Record<string, string> {
   const whats = tools.map(({ what }) => what);
   const networks = document.runs.network?.measures.filter(({ what }) => whats.includes(what));
+  const told = withFigures(readme, "missed", missedTable(measuresOf(document)));
   return {
     "docs/bench.md": markdown(document),
-    ...(networks && {
-      "docs/network.svg": networkPicture(networks),
-      "README.md": withFigures(readme, "network", gridTable("network", networks)),
-    }),
+    "README.md": networks ? withFigures(told, "network", gridTable("network", networks)) : told,
+    ...(networks && { "docs/network.svg": networkPicture(networks) }),
   };
+}
+
+const measuresOf = ({ runs }: Document): Measure[] => Object.values(runs).flatMap(({ measures }) => measures);
+
+/** What did not keep its limit. */
+function missedTable(measures: readonly Measure[]): string {
+  const missed = measures.filter((measure) => kept(measure) === false);
+  return markdownTable(
+    headings.slice(0, -1),
+    missed.map((measure) => cells(measure).slice(0, -1)),
+  );
 }
 
 const networkPicture = (measures: readonly Measure[]) =>
@@ -108,8 +118,8 @@ export function withFigures(text: string, bench: string, fresh: string): string 
   return `${text.slice(0, start + begin.length)}${fresh}${text.slice(stop)}`;
 }
 
-function markdown({ runs }: Document): string {
-  const all = Object.values(runs).flatMap(({ measures }) => measures);
+function markdown(document: Document): string {
+  const { runs } = document;
   const origins = Object.entries(runs).map(
     ([name, { date, machine: where }]) => `- \`npm run bench -- ${name}\`: ${date}, ${where}`,
   );
@@ -118,7 +128,7 @@ function markdown({ runs }: Document): string {
 Written by \`npm run bench -- --write\`. Times are medians of wall time, with the least and the most in
 brackets; what stands beside was measured in the same run, by turns. \`tools/bench/\` says exactly how.
 
-${table(all)}
+${table(measuresOf(document))}
 
 Run by:
 
