@@ -61,7 +61,6 @@ export const network: ResourceType<NetworkInputs, NetworkOutputs> = {
     return locked(lockFile("networks"), async () => {
       await refuseForeign(context, inputs);
       refuseUnknownHosts(inputs);
-      tellChanges(context, inputs.lab);
       context.progress(`making the network ${inputs.range}`);
       return { id: inputs.lab, outputs: await make(context, inputs) };
     });
@@ -84,7 +83,7 @@ export const network: ResourceType<NetworkInputs, NetworkOutputs> = {
   },
 };
 
-/** Told before a lab is made, and not again when a cut one goes on. */
+/** Told by the preview before a lab is made, and not again when a cut one goes on. */
 function tellChanges(context: Context, lab: string): void {
   if (readNetwork(lab) === undefined)
     context.info(
