@@ -2,8 +2,8 @@ import { defineConfig } from "vitest/config";
 
 const minute = 60_000;
 
-/** Labs wait more than they compute: three at a time keep two processors busy. Time to boot hosts. */
-const lab = { maxWorkers: 3, testTimeout: 10 * minute, hookTimeout: 10 * minute };
+/** Labs share the computer's network and cgroups: one file at a time, and time to boot hosts. */
+const lab = { fileParallelism: false, testTimeout: 10 * minute, hookTimeout: 10 * minute };
 
 /** Whether each control of the policies has a test that fails without it: see test/long/policies.test.ts. */
 const switchedOff = process.env.SPILLWAY_WITHOUT_CONTROL ? ["test/unit/policies/switch-off.ts"] : [];
@@ -34,13 +34,7 @@ export default defineConfig({
       { extends: true, test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...lab } },
       {
         extends: true,
-        test: {
-          name: "long",
-          include: ["test/long/**/*.test.ts"],
-          ...lab,
-          fileParallelism: false,
-          testTimeout: 60 * minute,
-        },
+        test: { name: "long", include: ["test/long/**/*.test.ts"], ...lab, testTimeout: 60 * minute },
       },
     ],
   },

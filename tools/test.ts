@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { ArtifactRequest } from "../components/artifacts/list.ts";
 import { obtain } from "../components/artifacts/obtain.ts";
 import { chooseSource } from "../components/artifacts/source.ts";
@@ -29,7 +30,7 @@ interface Count {
   failed: number;
 }
 
-/** vitest's projects, those that run at once in one group. */
+/** vitest's projects; those in one group run at once: labs wait more than they compute. */
 const groups =
   process.argv.length > 2
     ? process.argv.slice(2).map((name) => [name])
@@ -51,7 +52,7 @@ try {
   });
   if (groups.some(([first]) => first !== "unit")) await furnishLabs(progress);
   const counts: Count[] = [];
-  for (const projects of groups) counts.push(await run(projects));
+  for (const projects of groups) counts.push(...(await Promise.all(projects.map(run))));
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
@@ -78,7 +79,8 @@ async function furnishLabs(progress: Progress): Promise<void> {
   progress.done();
 }
 
-async function run(projects: readonly string[]): Promise<Count> {
+/** Runs one vitest project, and prints what it says line by line: several run at once. */
+async function run(project: string): Promise<Count> {
   const folder = mkdtempSync(join(tmpdir(), "spillway-test-"));
   const report = join(folder, "report.json");
   const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
@@ -86,12 +88,15 @@ async function run(projects: readonly string[]): Promise<Count> {
     const args = [
       vitest,
       "run",
-      ...projects.flatMap((project) => ["--project", project]),
+      "--project",
+      project,
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${report}`,
     ];
-    const child = spawn(process.execPath, args, { cwd: checkout, stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(process.execPath, args, { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr])
+      createInterface(stream).on("line", (line) => console.log(`${project.padEnd(9)}${line}`));
     const [status] = (await once(child, "close")) as [number | null];
     return count(
       existsSync(report) ? (JSON.parse(readFileSync(report, "utf8")) as Report) : undefined,
