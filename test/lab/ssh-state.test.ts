@@ -351,7 +351,7 @@ describe("preflight", () => {
     await preflight.preview!({ ...context(), preview: true }, { hosts: hosts(), require });
     expect(await preflight.create(context(), { hosts: hosts(), require })).toEqual({
       id: "preflight",
-      outputs: { owner: "ours" },
+      outputs: { owner: expect.stringMatching(/^ours#[0-9a-f]{16}$/) },
     });
     expect(await listing()).toBe(before);
   });
