@@ -112,7 +112,7 @@ async function buildPrograms(
 }
 
 /** Fetches what modules that are not built yet are built from; what cannot be fetched is told by its build. */
-export async function fetchAhead(
+async function fetchAhead(
   modules: readonly GoModule[],
   architecture: Architecture,
   signal: AbortSignal,
