@@ -36,6 +36,9 @@ const commandLines = watchCommandLines();
 
 beforeAll(async () => {
   before = await traces([lab]);
+  const preview = await stack.run(["preview"]);
+  expect(preview.code, preview.text).toBe(0);
+  expect(preview.text).toContain("No kernel setting (sysctl)");
   const up = await stack.up();
   expect(up.code, up.text).toBe(0);
   outputs = await stack.outputs<Outputs>();
@@ -171,7 +174,6 @@ test("drift on a host is found by refresh, named by path, and repaired by up", a
 
 test("the computer's kernel is set as before, whatever kubelet wants", async () => {
   expect(kernelSettings()).toEqual(settings);
-  expect(stack.said()).toContain("No kernel setting (sysctl)");
 });
 
 test("no secret shows in the plain state, or in logs and leftovers of hosts", async () => {
