@@ -26,6 +26,62 @@ export function casesOf(from: Extent, to: Extent, counts: Record<string, number>
   );
 }
 
+/** A run that was armed with a cut. */
+interface CutRun {
+  /** What it said. */
+  text: string;
+  finished: boolean;
+  happened: boolean;
+  step: string;
+  problems: string[];
+}
+
+async function cutOnce(lab: FaultLab, { to, cut }: Case): Promise<CutRun> {
+  const problems: string[] = [];
+  await lab.arm(cut);
+  const running = lab.launch(to);
+  const power = cut.mode === "power" && (await lab.powerCutDuring(running, cut.host));
+  const { code, text } = await running.end;
+  const finished = code === 0;
+  // What is held to the end of a run, as the lock is, ends after it.
+  const held =
+    finished && cut.mode === "after" && typeof cut.at === "number" && (await lab.count(cut.host)) >= cut.at;
+  const happened = power || held || (await lab.isCut(cut));
+  const said = new RegExp(
+    `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*|(no quorum) answers .*`,
+  ).exec(text.slice(Math.max(0, text.indexOf("Diagnostics:"))));
+  const failed = said ? (said[1] ?? said[2] ?? said[3] ?? "preflight") : "?";
+  if (!finished && said === null) problems.push(`no error names host and step:\n${text}`);
+  else if (!finished && !/again/.test(said![0])) problems.push(`no word on how to go on: ${said![0]}`);
+  if (/\bat .*\.(js|ts):\d+/.test(text)) problems.push(`a stack trace:\n${text}`);
+  return { text, finished, happened, step: finished ? "(the run came to its end)" : failed, problems };
+}
+
+/** What is wrong when a run, now uncut, goes on to its end. */
+async function finish(lab: FaultLab, to: Extent): Promise<string[]> {
+  await lab.arm();
+  return problemsOf(
+    async () => void (await lab.succeed(to)),
+    () => lab.mustBeSettled(to),
+    async () => {
+      if (to === "cluster") await lab.mustBeReady();
+      if (to === "store") await lab.mustBeMounted();
+    },
+  );
+}
+
+async function problemsOf(...checks: (() => void | Promise<void>)[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const check of checks) {
+    try {
+      await check();
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  return problems;
+}
+
 /**
  * Makes a run fail at its cut, then runs it again: it must come to its end and leave nothing to do.
  *
@@ -33,45 +89,98 @@ export function casesOf(from: Extent, to: Extent, counts: Record<string, number>
  */
 export async function cutAndFinish(
   lab: FaultLab,
-  { from, to, cut }: Case,
+  way: Case,
   midway: (said: string) => void | Promise<void> = () => {},
 ): Promise<Outcome> {
   const began = Date.now();
-  const problems: string[] = [];
-  const check = async (work: () => Promise<void>) => {
-    try {
-      await work();
-    } catch (error) {
-      problems.push((error as Error).message);
+  const { text, happened, step, problems } = await cutOnce(lab, way);
+  const { host, at } = way.cut;
+  if (!happened) problems.push(`no command on ${host} was cut at ${at}`);
+  problems.push(...(await problemsOf(() => midway(text))), ...(await finish(lab, way.to)));
+  return { ...way, step, problems, seconds: secondsSince(began) };
+}
+
+/**
+ * Goes up and down between two extents for each host and mode, every command of the host cut once on the way:
+ * a run goes on from the last, and is cut at the first command that was not cut before, until one comes to its end.
+ */
+export async function sweepInChains(
+  lab: FaultLab,
+  [low, high]: [Extent, Extent],
+  note: (outcome: Outcome) => void = () => {},
+): Promise<Outcome[]> {
+  await lab.succeed(low);
+  const before = await inventories(lab);
+  const up = await commandsOf(lab, high);
+  const down = await commandsOf(lab, low);
+  const outcomes: Outcome[] = [];
+  for (const mode of modes) {
+    for (const host of FaultLab.hosts) {
+      const ups = await chain(lab, { from: low, to: high, host, mode }, up[host]!, note);
+      const downs = await chain(lab, { from: high, to: low, host, mode }, down[host]!, note);
+      const last = downs.at(-1)!;
+      last.problems.push(...(await leftovers(lab, before)));
+      if (last.problems.length > 0) note(last);
+      outcomes.push(...ups, ...downs);
     }
-  };
-  await lab.arm(cut);
-  const running = lab.launch(to);
-  const power = cut.mode === "power" && (await lab.powerCutDuring(running, cut.host));
-  const { code, text } = await running.end;
-  // What is held to the end of a run, as the lock is, ends after it.
-  const held =
-    code === 0 && cut.mode === "after" && typeof cut.at === "number" && (await lab.count(cut.host)) >= cut.at;
-  const happened = power || held || (await lab.isCut(cut));
-  const said = new RegExp(
-    `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*|(no quorum) answers .*`,
-  ).exec(text.slice(Math.max(0, text.indexOf("Diagnostics:"))));
-  const step = said
-    ? (said[1] ?? said[2] ?? said[3] ?? "preflight")
-    : code === 0
-      ? "(the run came to its end)"
-      : "?";
-  if (!happened) problems.push(`no command on ${cut.host} was cut at ${cut.at}`);
-  if (code !== 0 && said === null) problems.push(`no error names host and step:\n${text}`);
-  else if (code !== 0 && !/again/.test(said![0])) problems.push(`no word on how to go on: ${said![0]}`);
-  if (/\bat .*\.(js|ts):\d+/.test(text)) problems.push(`a stack trace:\n${text}`);
-  await check(async () => midway(text));
-  await lab.arm();
-  await check(async () => void (await lab.succeed(to)));
-  await check(() => lab.mustBeSettled(to));
-  if (to === "cluster") await check(() => lab.mustBeReady());
-  if (to === "store") await check(() => lab.mustBeMounted());
-  return { from, to, cut, step, problems, seconds: Math.round((Date.now() - began) / 1000) };
+  }
+  return outcomes;
+}
+
+interface Chain {
+  from: Extent;
+  to: Extent;
+  host: string;
+  mode: Mode;
+}
+
+async function chain(
+  lab: FaultLab,
+  { from, to, host, mode }: Chain,
+  given: readonly string[],
+  note: (outcome: Outcome) => void,
+): Promise<Outcome[]> {
+  // The lock's command ends with the run.
+  const commands = mode === "after" ? given.filter((command) => !command.startsWith("lock ")) : given;
+  await lab.plan(host, commands);
+  const outcomes: Outcome[] = [];
+  for (;;) {
+    const began = Date.now();
+    const cut = { host, mode, at: "next" };
+    const { text, finished, happened, step, problems } = await cutOnce(lab, { from, to, cut });
+    const cuts = await lab.cuts(host);
+    if (finished) {
+      problems.push(...(await finish(lab, to)));
+      problems.push(...without(commands, cuts).map((command) => `no run was cut at ${command}`));
+    } else if (!happened) problems.push(`failed without a cut:\n${text}`);
+    const outcome = {
+      ...{ from, to, cut, problems },
+      step: finished ? step : cuts.at(-1)!,
+      seconds: secondsSince(began),
+    };
+    outcomes.push(outcome);
+    note(outcome);
+    if (finished || outcomes.length > commands.length) return outcomes;
+  }
+}
+
+/** Takes each of some lines away once. */
+function without(lines: readonly string[], taken: readonly string[]): string[] {
+  const left = [...lines];
+  for (const line of taken) left.splice(left.indexOf(line), 1);
+  return left;
+}
+
+/** The commands that a clean run gives each host, a line each. */
+async function commandsOf(lab: FaultLab, to: Extent): Promise<Record<string, string[]>> {
+  await lab.note();
+  await lab.succeed(to);
+  const entries = FaultLab.hosts.map(async (host) => [host, await lab.given(host)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function secondsSince(began: number): number {
+  return Math.round((Date.now() - began) / 1000);
 }
 
 /** What of the platform is still on the hosts. */

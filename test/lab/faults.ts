@@ -6,6 +6,7 @@ import * as control from "../../components/lab/control.ts";
 import { hostDirectory } from "../../components/lab/names.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import { stepsDirectory } from "../../components/ssh/step.ts";
+import { folder, gate, install } from "./faults.gate.ts";
 import { type Ended, type Running, Stack } from "./stack.ts";
 import { storePackages } from "./store-packages.ts";
 
@@ -24,8 +25,9 @@ export type Mode =
 export interface Cut {
   host: string;
   /**
-   * Which of the commands that the host is given by SSH: its number, from 1; or, with `after`, the first
-   * at whose end this file is on the host, so that one command more or less does not move the cut.
+   * Which of the commands that the host is given by SSH: its number, from 1; with `after`, the first at
+   * whose end this file is on the host, so that one command more or less does not move the cut; or the
+   * `next` that is planned and was not cut yet.
    */
   at: number | string;
   mode: Mode;
@@ -40,61 +42,6 @@ export interface Hold {
 
 /** What a step on a host leaves until its answer was taken. */
 export const resultOf = (step: string): string => `${stepsDirectory}/${step}/code`;
-
-const folder = "/root/faults";
-
-/*
- * sshd runs this instead of every command. From a cut on it refuses all, as a host does that is gone.
- * What runs has the connection's own stdin and stdout.
- */
-const gate = `
-cut() {
-  exec 9>&-
-  process=$$
-  # Another channel's gate may have ended the connection already.
-  while [ "$process" -gt 1 ]; do
-    case $(cat "/proc/$process/comm") in sshd*) kill -9 "$process"; exit 1 ;; esac
-    process=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$process/status")
-  done
-  exit 1
-}
-exec 9>>${folder}/lock
-flock 9
-if [ -e ${folder}/cut ]; then cut; fi
-read -r count <${folder}/count
-count=$((count + 1))
-echo "$count" >${folder}/count
-read -r at mode armed <${folder}/armed
-exec 9>&-
-case $at in /* | "$count") ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;; esac
-case $mode in
-  before) : >${folder}/cut; cut ;;
-  after)
-    /bin/sh -c "$SSH_ORIGINAL_COMMAND"
-    code=$?
-    case $at in /*) [ -e "$at" ] || exit "$code" ;; esac
-    # One that outlived its run does not cut the next.
-    exec 9>>${folder}/lock
-    flock 9
-    read -r _ _ now <${folder}/armed
-    if [ "$now" = "$armed" ]; then : >${folder}/cut; fi
-    cut ;;
-  power) : >${folder}/power; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;
-  hold)
-    : >${folder}/held
-    while [ -e ${folder}/held ]; do sleep 0.1; done
-    exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;
-esac
-`;
-
-const install = `
-mkdir -p ${folder}
-cat >${folder}/gate
-echo 0 >${folder}/count
-echo 0 none >${folder}/armed
-echo 'ForceCommand /bin/sh ${folder}/gate' >/etc/ssh/sshd_config.d/faults.conf
-systemctl reload ssh
-`;
 
 /* One fact a line; names only where numbers count packets or time. */
 const inventory = `
@@ -278,7 +225,7 @@ export class FaultLab {
     await Promise.all(
       FaultLab.hosts.map((host) => {
         const armed = cut?.host === host ? `${cut.at} ${cut.mode}` : "0 none";
-        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut power held; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
+        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut chosen power held; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
         return this.inside(host, script);
       }),
     );
@@ -286,6 +233,36 @@ export class FaultLab {
 
   async isCut({ host }: Cut): Promise<boolean> {
     return (await this.inside(host, `[ ! -e ${folder}/cut ] || echo cut`)) !== "";
+  }
+
+  /** From now on notes what each host is given, for `given`. */
+  async note(): Promise<void> {
+    await this.arm();
+    for (const host of FaultLab.hosts)
+      await this.inside(
+        host,
+        `cd ${folder}; : >plan; : >cuts; : >given; echo next none ${randomUUID()} >armed`,
+      );
+  }
+
+  /** The commands that a host was given since `note`, a line each. */
+  given(host: string): Promise<string[]> {
+    return this.#lines(host, "given");
+  }
+
+  /** The commands of the plan that were cut since. */
+  cuts(host: string): Promise<string[]> {
+    return this.#lines(host, "cuts");
+  }
+
+  /** The commands that a cut at `next` is for; one that is there twice is cut twice. */
+  async plan(host: string, commands: readonly string[]): Promise<void> {
+    const text = commands.map((command) => `${command}\n`).join("");
+    await this.inside(host, `cd ${folder}; cat >plan; : >cuts`, text);
+  }
+
+  async #lines(host: string, file: string): Promise<string[]> {
+    return (await this.inside(host, `cat ${folder}/${file}`)).split("\n").filter((line) => line !== "");
   }
 
   /** Commands that a host was given since it was armed. */

@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
-import { inventories, leftovers, type Outcome, row, sweep } from "../lab/faults.sweep.ts";
-import { FaultLab } from "../lab/faults.ts";
+import { describe, expect, test } from "vitest";
+import { inventories, leftovers, type Outcome, row, sweep, sweepInChains } from "../lab/faults.sweep.ts";
+import { type Extent, FaultLab } from "../lab/faults.ts";
 
-/** `SPILLWAY_FAULTS=4` takes a quarter of the cases, `4/1` another quarter. */
-const [every, first] = (process.env.SPILLWAY_FAULTS ?? "1").split("/").map(Number);
+/**
+ * Of the cuts that stand alone: `SPILLWAY_FAULTS=4` takes a quarter of them, `4/1` another quarter. All of a
+ * cluster's take three hours; all cut on one way, one after the other, take half an hour.
+ */
+const [every, first] = (process.env.SPILLWAY_FAULTS ?? "12").split("/").map(Number);
 
 const note = (outcome: Outcome) => {
   console.log(row(outcome));
@@ -22,7 +25,7 @@ async function onLab(
   work: (lab: FaultLab) => Promise<void>,
   hosts?: Parameters<typeof FaultLab.make>[1],
 ): Promise<void> {
-  const lab = await FaultLab.make(`faults-${name}`, hosts);
+  const lab = await FaultLab.make(name, hosts);
   try {
     await work(lab);
   } finally {
@@ -33,21 +36,17 @@ async function onLab(
 const hours = 3_600_000;
 const withDisks = { forStore: true };
 
-test("a registry comes and goes whichever of its commands is cut", { timeout: hours }, () =>
-  onLab("registry", async (lab) => report(await sweep(lab, ["hosts", "registry"], { every, first, note }))),
-);
+describe.each<{ what: string; way: [Extent, Extent]; hosts?: Parameters<typeof FaultLab.make>[1] }>([
+  { what: "registry", way: ["hosts", "registry"] },
+  { what: "cluster", way: ["registry", "cluster"] },
+  { what: "store", way: ["hosts", "store"], hosts: withDisks },
+])("a $what comes and goes", { timeout: 4 * hours }, ({ what, way, hosts }) => {
+  test("while one command after the other is cut", () =>
+    onLab(`all-${what}`, async (lab) => report(await sweepInChains(lab, way, note)), hosts));
 
-test("a cluster comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab("cluster", async (lab) => report(await sweep(lab, ["registry", "cluster"], { every, first, note }))),
-);
-
-test("a store comes and goes whichever of its commands is cut", { timeout: 4 * hours }, () =>
-  onLab(
-    "store",
-    async (lab) => report(await sweep(lab, ["hosts", "store"], { every, first, note })),
-    withDisks,
-  ),
-);
+  test("whichever of its commands is cut", () =>
+    onLab(`one-${what}`, async (lab) => report(await sweep(lab, way, { every, first, note })), hosts));
+});
 
 const dropIn = "/run/systemd/system/ceph-mon@cp1.service.d";
 
@@ -60,7 +59,7 @@ systemctl restart ceph-mon@cp1`;
 
 test("a store whose monitors are gone for good is forgotten by the word alone", () =>
   onLab(
-    "forgotten",
+    "faults-forgotten",
     async (lab) => {
       const before = await inventories(lab);
       await lab.succeed("store");
