@@ -2,29 +2,48 @@ import * as z from "zod/mini";
 import { nearest, quote } from "./names.ts";
 import type { Problem } from "./problem.ts";
 
-/** What arguments are made of. Required ones may be absent here: what they mean is checked where it is known. */
-export const text = z.optional(z.string());
-export const number = z.optional(z.number());
-export const flag = z.optional(z.boolean());
-/** An `Input`, or a component: only the engine knows more. */
-export const anything = z.optional(z.unknown());
-/** What cannot be looked into when it is absent. */
-export const given = z.custom((value) => value !== undefined && value !== null);
-/** No part of a list is absent. */
-export const list = (of: Shape) => z.array(bare(of) as unknown as Shape);
-export const map = <T extends z.ZodMiniType>(of: T) => z.record(z.string(), of);
-export const optional = z.optional;
-/** Named arguments and no others, so that a misspelt one is found. */
-export const named = z.strictObject;
+/** What an argument, or a part of one, is made of: a schema of the library that looks at it. */
+export interface Shape {
+  readonly def: {
+    type?: string;
+    innerType?: Shape;
+    shape?: Record<string, Shape>;
+    valueType?: Shape;
+    element?: Shape;
+  };
+}
 
-type Shape = z.ZodMiniType;
+// Required ones may be absent here: what they mean is checked where it is known.
+export const optional = (of: Shape): Shape => shaped(z.optional(schema(of)));
+export const text = optional(shaped(z.string()));
+export const number = optional(shaped(z.number()));
+export const flag = optional(shaped(z.boolean()));
+/** An `Input`, or a component: only the engine knows more. */
+export const anything = optional(shaped(z.unknown()));
+/** What cannot be looked into when it is absent. */
+export const given = shaped(z.custom((value) => value !== undefined && value !== null));
+/** No part of a list is absent. */
+export const list = (of: Shape): Shape => shaped(z.array(schema(bare(of))));
+export const map = (of: Shape): Shape => shaped(z.record(z.string(), schema(of)));
+/** Named arguments and no others, so that a misspelt one is found. */
+export const named = (fields: Record<string, Shape>): Shape =>
+  shaped(z.strictObject(fields as unknown as Record<string, z.ZodMiniType>));
+
+// The library's types are hundreds of lines in declarations, and users' compilers would need it.
+function shaped(of: z.ZodMiniType): Shape {
+  return of as unknown as Shape;
+}
+
+function schema(shape: Shape): z.ZodMiniType {
+  return shape as unknown as z.ZodMiniType;
+}
 
 /**
  * What TypeScript would say of arguments, for those that came from configuration: a number for a
  * string, one name for a list of names, a misspelt key.
  */
 export function shapeProblems(shape: Shape, value: unknown): Problem[] {
-  const result = z.safeParse(shape, value);
+  const result = z.safeParse(schema(shape), value);
   if (result.success) return [];
   return result.error.issues.flatMap((issue) => {
     const path = pathOf(issue.path);
@@ -54,7 +73,7 @@ export function argumentProblems<T>(shape: Shape, args: T, meaning: (args: T) =>
 
 /** Without a component that they are about, or any names at all, arguments mean nothing. */
 function hasFoundation(shape: Shape, args: unknown): boolean {
-  const issues = z.safeParse(shape, args).error?.issues ?? [];
+  const issues = z.safeParse(schema(shape), args).error?.issues ?? [];
   return issues.every(
     ({ code, path }) => code === "unrecognized_keys" || path.length > (code === "custom" ? 1 : 0),
   );
@@ -68,7 +87,7 @@ function meant(path: string, remedy: string): string[] {
 
 /** Arguments of the right shape: those that were given, or a copy with nothing in the place of what is misshapen. */
 export function wellShaped<T>(shape: Shape, args: T): T {
-  const issues = z.safeParse(shape, args).error?.issues ?? [];
+  const issues = z.safeParse(schema(shape), args).error?.issues ?? [];
   return issues
     .filter(({ code }) => code !== "unrecognized_keys")
     .reduce<T>((rest, { path }) => emptied(shape, rest, path) as T, args);
@@ -86,10 +105,10 @@ function emptied(shape: Shape | undefined, value: unknown, [key, ...rest]: reado
 }
 
 /** Nothing, of a shape; what is required in it is there, and empty as well. */
-function emptyOf({ shape, valueType, element }: Definition["def"]): unknown {
+function emptyOf({ shape, valueType, element }: Shape["def"]): unknown {
   if (element) return [];
   if (!shape) return valueType ? {} : undefined;
-  const entries = Object.entries(shape).map(([name, of]) => [name, emptyOf(of.def as Definition["def"])]);
+  const entries = Object.entries(shape).map(([name, of]) => [name, emptyOf(of.def)]);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
@@ -114,21 +133,10 @@ function inOf(outer: Shape | undefined, key: PropertyKey): Shape | undefined {
   return def.shape?.[key as string] ?? def.valueType ?? def.element;
 }
 
-interface Definition {
-  def: {
-    type?: string;
-    innerType?: Shape;
-    shape?: Record<string, Shape>;
-    valueType?: Shape;
-    element?: Shape;
-  };
-}
-
 /** A shape without the `optional` around it. */
-function bare(shape: Shape | undefined): Definition {
-  const definition = shape as unknown as Definition | undefined;
-  if (!definition) return { def: {} };
-  return definition.def.innerType ? bare(definition.def.innerType) : definition;
+function bare(shape: Shape | undefined): Shape {
+  if (!shape) return { def: {} };
+  return shape.def.innerType ? bare(shape.def.innerType) : shape;
 }
 
 function inWords(value: unknown): string {

@@ -1,6 +1,6 @@
 import { NAME_LIMIT, nameProblems, quote } from "./names.ts";
 import type { Problem } from "./problem.ts";
-import { argumentProblems, flag, named, number } from "./shape.ts";
+import { argumentProblems, flag, named, number, type Shape } from "./shape.ts";
 
 /** How much a store holds, in bytes. What replicas take is counted once. */
 export interface Capacity {
@@ -37,7 +37,7 @@ export function volumeProblems(
   name: string,
   args: VolumeArgs,
   taken: ReadonlySet<string>,
-  shape: Parameters<typeof named>[0] = VOLUME_SHAPE,
+  shape: Record<string, Shape> = VOLUME_SHAPE,
 ): Problem[] {
   return argumentProblems(named(shape), args, (args) => {
     const { capacityGiB } = args;

@@ -19,7 +19,7 @@ const site = (server: { path: string; sha256: string }) => `
 import * as pulumi from "@pulumi/pulumi";
 import { Backup, HostStore, Migration, Restore, Site } from "spillway/lab";
 import { HostState } from "spillway/ssh";
-import { Certificate } from "./node_modules/spillway/dist/secrets/resources.js";
+import { Certificate } from "./node_modules/spillway/components/secrets/resources.ts";
 
 const site = new Site("${lab}", { hosts: ["w1"], nat: true });
 export const connection = pulumi.secret(site.connection("w1"));

@@ -301,7 +301,7 @@ describe("a checkout that two commands set up at once", () => {
     mkdirSync(join(own(), "tools"), { recursive: true });
     mkdirSync(join(own(), "components"));
     copyFileSync(join(checkout, "tools", "setup.mjs"), join(own(), "tools", "setup.mjs"));
-    for (const file of ["package-lock.json", "tsconfig.json", "tsconfig.build.json"])
+    for (const file of ["package-lock.json", "rolldown.config.ts", "tsconfig.json", "tsconfig.build.json"])
       writeFileSync(join(own(), file), JSON.stringify({ packages: {} }));
     executable(
       join(folder, "bin", "npm"),
