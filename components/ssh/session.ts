@@ -19,7 +19,6 @@ import {
 } from "./upload.ts";
 
 export { ConnectionError, HostError } from "./error.ts";
-export { closeAll } from "./pool.ts";
 export { quote, type Script } from "./script.ts";
 export type { Step } from "./step.ts";
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Connection } from "../../components/model/connection.ts";
 import { migration } from "../../components/operations/migration.provider.ts";
 import { restore } from "../../components/operations/restore.provider.ts";
-import { closeAll } from "../../components/ssh/session.ts";
+import { closeAll } from "../../components/ssh/pool.ts";
 import { s3Server } from "./s3-server.ts";
 import { context } from "./ssh-world.ts";
 import { Stack } from "./stack.ts";

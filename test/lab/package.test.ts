@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   mkdirSync,
   mkdtempSync,
@@ -149,6 +149,21 @@ test("a program by Pulumi's own template, CommonJS that is checked and compiled,
     rmSync(place("tsconfig.json"), { force: true });
     rmSync(place("node_modules/typescript"));
   }
+});
+
+test("a compiler that checks declarations as well finds all that they need", () => {
+  const file = join(stack.project, "every.ts");
+  const parts = ["onprem", "lab", "ssh", "kubernetes", "artifacts"];
+  writeFileSync(file, parts.map((part) => `export * as ${part} from "spillway/${part}";\n`).join(""));
+  const options = ["--strict", "--noEmit", "--ignoreConfig", "--module", "nodenext", "--target", "es2023"];
+  const tsc = join(checkout, "node_modules", "typescript", "bin", "tsc");
+  const { status, stdout } = spawnSync(process.execPath, [tsc, ...options, "--types", "node", file], {
+    cwd: stack.project,
+    encoding: "utf8",
+  });
+  expect(stdout).toBe("");
+  expect(status).toBe(0);
+  rmSync(file);
 });
 
 test("without the three lines it says which, and in which file they belong", async () => {

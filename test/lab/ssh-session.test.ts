@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import * as control from "../../components/lab/control.ts";
 import type { Connection } from "../../components/model/connection.ts";
-import { closeAll, type HostError, onHost, type Script, type Step } from "../../components/ssh/session.ts";
+import { closeAll } from "../../components/ssh/pool.ts";
+import { type HostError, onHost, type Script, type Step } from "../../components/ssh/session.ts";
 import { context, makeWorld, sh, type World } from "./ssh-world.ts";
 
 const minutes = 60_000;

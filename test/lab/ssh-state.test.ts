@@ -7,9 +7,10 @@ import type { Connection } from "../../components/model/connection.ts";
 import { Refusal } from "../../components/model/problem.ts";
 import { hostState } from "../../components/ssh/host-state.provider.ts";
 import type { HostStateArgs } from "../../components/ssh/host-state.ts";
+import { closeAll } from "../../components/ssh/pool.ts";
 import { preflight } from "../../components/ssh/preflight.provider.ts";
 import type { Requirements } from "../../components/ssh/preflight.ts";
-import { closeAll, HostError } from "../../components/ssh/session.ts";
+import { HostError } from "../../components/ssh/session.ts";
 import { context, makeWorld, type World } from "./ssh-world.ts";
 
 const minutes = 60_000;

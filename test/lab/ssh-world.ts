@@ -10,7 +10,8 @@ import { network } from "../../components/lab/network.provider.ts";
 import { rangeClash } from "../../components/lab/wiring.ts";
 import type { Connection } from "../../components/model/connection.ts";
 import type { Context } from "../../components/provider/resource.ts";
-import { closeAll, onHost } from "../../components/ssh/session.ts";
+import { closeAll } from "../../components/ssh/pool.ts";
+import { onHost } from "../../components/ssh/session.ts";
 
 export interface Told extends Context {
   said: string[];

@@ -5,7 +5,8 @@ import type { ControlPlaneMemberInputs } from "../../components/kubeadm/control-
 import { identity, LEAVE, PRELUDE } from "../../components/kubeadm/node.ts";
 import type { WorkerInputs } from "../../components/kubeadm/worker.provider.ts";
 import { joinConfig } from "../../components/render/kubeadm.ts";
-import { closeAll, onHost } from "../../components/ssh/session.ts";
+import { closeAll } from "../../components/ssh/pool.ts";
+import { onHost } from "../../components/ssh/session.ts";
 import type { Stack } from "../../test/lab/stack.ts";
 import { child } from "./child.ts";
 import { context } from "./context.ts";

@@ -4,7 +4,7 @@ import type { Connection } from "../../components/model/connection.ts";
 import { differenceOf } from "../../components/provider/difference.ts";
 import { hostState } from "../../components/ssh/host-state.provider.ts";
 import type { HostStateArgs } from "../../components/ssh/host-state.ts";
-import { closeAll } from "../../components/ssh/session.ts";
+import { closeAll } from "../../components/ssh/pool.ts";
 import { context } from "./context.ts";
 import { hostStateArgs } from "./declared.ts";
 
