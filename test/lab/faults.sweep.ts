@@ -101,8 +101,8 @@ export async function cutAndFinish(
 }
 
 /**
- * Goes up and down between two extents for each host and mode, every command of the host cut once on the way:
- * a run goes on from the last, and is cut at the first command that was not cut before, until one comes to its end.
+ * Goes up and down between two extents for each host and mode until every command of the host was cut on the
+ * way: a run goes on from the last, and is cut at the first command that was not cut before.
  */
 export async function sweepInChains(
   lab: FaultLab,
@@ -140,28 +140,39 @@ async function chain(
   given: readonly string[],
   note: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
-  // The lock's command ends with the run.
-  const commands = mode === "after" ? given.filter((command) => !command.startsWith("lock ")) : given;
+  const commands = cuttable(given, mode);
   await lab.plan(host, commands);
   const outcomes: Outcome[] = [];
-  for (;;) {
+  for (let left = commands; ; ) {
     const began = Date.now();
     const cut = { host, mode, at: "next" };
-    const { text, finished, happened, step, problems } = await cutOnce(lab, { from, to, cut });
+    const run = await cutOnce(lab, { from, to, cut });
+    const { finished, happened, text, problems } = run;
     const cuts = await lab.cuts(host);
-    if (finished) {
-      problems.push(...(await finish(lab, to)));
-      problems.push(...without(commands, cuts).map((command) => `no run was cut at ${command}`));
-    } else if (!happened) problems.push(`failed without a cut:\n${text}`);
-    const outcome = {
-      ...{ from, to, cut, problems },
-      step: finished ? step : cuts.at(-1)!,
-      seconds: secondsSince(began),
-    };
+    const step = happened ? `${cuts.at(-1)}${finished ? ", and the run came to its end" : ""}` : run.step;
+    if (!finished && !happened) problems.push(`failed without a cut:\n${text}`);
+    const begunWith = left;
+    left = without(commands, cuts);
+    const over = left.length === 0 || left.length === begunWith.length;
+    if (over) problems.push(...left.map((command) => `was not cut: ${command}`));
+    if (finished || over) problems.push(...(await finish(lab, to)));
+    // What a finished run did not give, or was over when it was cut, the way from its beginning gives again.
+    if (finished && !over) await lab.succeed(from);
+    const outcome = { from, to, cut, step, problems, seconds: secondsSince(began) };
     outcomes.push(outcome);
     note(outcome);
-    if (finished || outcomes.length > commands.length) return outcomes;
+    if (over) return outcomes;
   }
+}
+
+/** What of a clean run's commands can be cut, each as often as it is there. */
+function cuttable(given: readonly string[], mode: Mode): string[] {
+  return given.filter((command, i) => {
+    // Files go side by side: with the first that is cut, others are there.
+    if (command.startsWith("upload ")) return given.indexOf(command) === i;
+    // The lock's command ends with its run.
+    return mode !== "after" || !command.startsWith("lock ");
+  });
 }
 
 /** Takes each of some lines away once. */

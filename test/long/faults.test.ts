@@ -4,7 +4,7 @@ import { type Extent, FaultLab } from "../lab/faults.ts";
 
 /**
  * Of the cuts that stand alone: `SPILLWAY_FAULTS=4` takes a quarter of them, `4/1` another quarter. All of a
- * cluster's take three hours; all cut on one way, one after the other, take half an hour.
+ * cluster's take three hours; those on one way, one after the other, take one.
  */
 const [every, first] = (process.env.SPILLWAY_FAULTS ?? "12").split("/").map(Number);
 
