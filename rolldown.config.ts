@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "rolldown";
 
@@ -13,7 +13,7 @@ export default defineConfig({
   platform: "node",
   external: (id) => !/^[./]/.test(id) && !id.startsWith("components/") && !bundled.includes(packageOf(id)),
   output: { dir: "dist", format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunks/[name].js" },
-  plugins: [{ name: "package", buildStart: removeOld, writeBundle: writeLicenses }],
+  plugins: [{ name: "package", writeBundle }],
 });
 
 /** What users import, and what Pulumi and shells start. */
@@ -27,10 +27,18 @@ function entries(): string[] {
   return [...imported, "policies/pack", "provider/main", "cli/main"];
 }
 
-/** Chunks come and go with the sources, and whatever is in the folder is published. */
-function removeOld(): void {
-  for (const name of readdirSync("dist", { recursive: true, encoding: "utf8" }))
-    if (name.endsWith(".js")) rmSync(join("dist", name));
+function writeBundle(_: unknown, bundle: Record<string, unknown>): void {
+  removeOld(bundle);
+  writeLicenses();
+}
+
+/** Chunks and sources come and go, and whatever is in the folder is published. */
+function removeOld(bundle: Record<string, unknown>): void {
+  for (const name of readdirSync("dist", { recursive: true, encoding: "utf8" })) {
+    const source = join("components", name.replace(/[.]d[.]ts$/, ".ts"));
+    const isOld = name.endsWith(".d.ts") ? !existsSync(source) : name.endsWith(".js") && !(name in bundle);
+    if (isOld) rmSync(join("dist", name));
+  }
 }
 
 function packageOf(id: string): string {

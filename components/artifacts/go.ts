@@ -36,7 +36,7 @@ export interface ModuleFolder {
   without: string[];
 }
 
-/** The same from `components/artifacts/` and from `dist/artifacts/`; the package ships the folder. */
+/** The same from `components/artifacts/` and from `dist/chunks/`; the package ships the folder. */
 const modulesFolder = fileURLToPath(new URL("../../components/artifacts/modules/", import.meta.url));
 
 const kubernetesPrograms = [

@@ -6,7 +6,8 @@ export const folder = "/root/faults";
  * What runs has the connection's own stdin and stdout.
  *
  * Where commands are told apart, each is noted by a digest of what it runs without the values, but for the
- * name of a step: values may be random, and a run that goes on is to be known by what it does.
+ * name of a step, and by which of its like it is in the run: values may be random, and a run that goes on is
+ * to be known by what it does.
  */
 export const gate = `
 script=
@@ -30,8 +31,7 @@ learn() {
   line=$(printf %s "$what" | grep -Ev '^(set -eu|NAME=|export KUBECONFIG=|$)' | head -n 1 | cut -c 1-50)
   label="$kind $digest $name$line"
 }
-number() { grep -cxF -- "$label" "${folder}/$1"; }
-planned() { [ "$(number cuts)" -lt "$(number plan)" ]; }
+is() { grep -qxF -- "$label" "${folder}/$1"; }
 drop() {
   exec 9>&-
   process=$$
@@ -51,8 +51,9 @@ read -r count <${folder}/count
 count=$((count + 1))
 echo "$count" >${folder}/count
 if [ "$at" = next ]; then
+  label="$label, $(($(grep -cF -- "$label, " ${folder}/given) + 1))"
   printf '%s\n' "$label" >>${folder}/given
-  if [ -e ${folder}/chosen ] || ! planned; then at=none; else : >${folder}/chosen; printf '%s\n' "$label" >>${folder}/cuts; fi
+  if [ -e ${folder}/chosen ] || ! is plan || is cuts; then at=none; else printf '%s\n' "$label" >${folder}/chosen; fi
 fi
 exec 9>&-
 case $at in /* | next | "$count") ;; *) run ;; esac
@@ -68,7 +69,13 @@ case $mode in
     read -r _ _ now <${folder}/armed
     if [ "$now" = "$armed" ]; then : >${folder}/cut; fi
     drop ;;
-  power) : >${folder}/power; run ;;
+  power)
+    : >${folder}/power
+    (run)
+    code=$?
+    # Its answer does not come before the cut.
+    while [ -e ${folder}/power ]; do sleep 0.1; done
+    exit "$code" ;;
   hold)
     : >${folder}/held
     while [ -e ${folder}/held ]; do sleep 0.1; done

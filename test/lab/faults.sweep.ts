@@ -140,46 +140,39 @@ async function chain(
   given: readonly string[],
   note: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
-  const commands = cuttable(given, mode);
-  await lab.plan(host, commands);
+  const left = new Set(cuttable(given, mode));
+  await lab.plan(host, [...left]);
   const outcomes: Outcome[] = [];
-  for (let left = commands; ; ) {
+  for (let anew = true, over = false; !over; ) {
     const began = Date.now();
     const cut = { host, mode, at: "next" };
-    const run = await cutOnce(lab, { from, to, cut });
-    const { finished, happened, text, problems } = run;
-    const cuts = await lab.cuts(host);
-    const step = happened ? `${cuts.at(-1)}${finished ? ", and the run came to its end" : ""}` : run.step;
+    const { finished, happened, text, problems, step } = await cutOnce(lab, { from, to, cut });
+    const chosen = await lab.chosen(host);
+    if (chosen) await lab.wasCut(host, chosen);
+    const fresh = chosen !== undefined && left.delete(chosen);
+    if (chosen && !happened) problems.push(`not cut, though it was to be: ${chosen}`);
     if (!finished && !happened) problems.push(`failed without a cut:\n${text}`);
-    const begunWith = left;
-    left = without(commands, cuts);
-    const over = left.length === 0 || left.length === begunWith.length;
-    if (over) problems.push(...left.map((command) => `was not cut: ${command}`));
+    over = left.size === 0 || (!fresh && (anew || !finished));
+    if (over) problems.push(...[...left].map((command) => `never given, or done beside another: ${command}`));
     if (finished || over) problems.push(...(await finish(lab, to)));
-    // What a finished run did not give, or was over when it was cut, the way from its beginning gives again.
+    // What no run that went on has given is given by one from the beginning.
+    anew = finished;
     if (finished && !over) await lab.succeed(from);
-    const outcome = { from, to, cut, step, problems, seconds: secondsSince(began) };
-    outcomes.push(outcome);
-    note(outcome);
-    if (over) return outcomes;
+    outcomes.push({ from, to, cut, step: chosen ?? step, problems, seconds: secondsSince(began) });
+    note(outcomes.at(-1)!);
   }
+  return outcomes;
 }
 
-/** What of a clean run's commands can be cut, each as often as it is there. */
+/** What of a clean run's commands can be cut. */
 function cuttable(given: readonly string[], mode: Mode): string[] {
-  return given.filter((command, i) => {
-    // Files go side by side: with the first that is cut, others are there.
-    if (command.startsWith("upload ")) return given.indexOf(command) === i;
-    // The lock's command ends with its run.
-    return mode !== "after" || !command.startsWith("lock ");
-  });
-}
-
-/** Takes each of some lines away once. */
-function without(lines: readonly string[], taken: readonly string[]): string[] {
-  const left = [...lines];
-  for (const line of taken) left.splice(left.indexOf(line), 1);
-  return left;
+  return given.filter(
+    (command) =>
+      // Files go side by side: with the first that is cut, others are there.
+      (!command.startsWith("upload ") || command.endsWith(", 1")) &&
+      // The lock's command ends with its run.
+      (mode !== "after" || !command.startsWith("lock ")),
+  );
 }
 
 /** The commands that a clean run gives each host, a line each. */
@@ -187,7 +180,9 @@ async function commandsOf(lab: FaultLab, to: Extent): Promise<Record<string, str
   await lab.note();
   await lab.succeed(to);
   const entries = FaultLab.hosts.map(async (host) => [host, await lab.given(host)] as const);
-  return Object.fromEntries(await Promise.all(entries));
+  const commands = Object.fromEntries(await Promise.all(entries));
+  if (Object.values(commands).flat().length === 0) throw new Error(`no host was given a command to ${to}`);
+  return commands;
 }
 
 function secondsSince(began: number): number {

@@ -225,7 +225,7 @@ export class FaultLab {
     await Promise.all(
       FaultLab.hosts.map((host) => {
         const armed = cut?.host === host ? `${cut.at} ${cut.mode}` : "0 none";
-        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut chosen power held; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
+        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut chosen power held; : >given; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
         return this.inside(host, script);
       }),
     );
@@ -239,30 +239,33 @@ export class FaultLab {
   async note(): Promise<void> {
     await this.arm();
     for (const host of FaultLab.hosts)
-      await this.inside(
-        host,
-        `cd ${folder}; : >plan; : >cuts; : >given; echo next none ${randomUUID()} >armed`,
-      );
+      await this.inside(host, `cd ${folder}; : >plan; : >cuts; echo next none ${randomUUID()} >armed`);
   }
 
-  /** The commands that a host was given since `note`, a line each. */
+  /** The commands that a host was given in this run, a line each. */
   given(host: string): Promise<string[]> {
     return this.#lines(host, "given");
   }
 
-  /** The commands of the plan that were cut since. */
-  cuts(host: string): Promise<string[]> {
-    return this.#lines(host, "cuts");
-  }
-
-  /** The commands that a cut at `next` is for; one that is there twice is cut twice. */
+  /** The commands that a cut at `next` is for. */
   async plan(host: string, commands: readonly string[]): Promise<void> {
     const text = commands.map((command) => `${command}\n`).join("");
     await this.inside(host, `cd ${folder}; cat >plan; : >cuts`, text);
   }
 
+  /** The planned command at which this run was to be cut, if it gave one. */
+  async chosen(host: string): Promise<string | undefined> {
+    return (await this.#lines(host, "chosen"))[0];
+  }
+
+  /** Takes note that a command was cut, so that the next run passes it. */
+  async wasCut(host: string, command: string): Promise<void> {
+    await this.inside(host, `cat >>${folder}/cuts`, `${command}\n`);
+  }
+
   async #lines(host: string, file: string): Promise<string[]> {
-    return (await this.inside(host, `cat ${folder}/${file}`)).split("\n").filter((line) => line !== "");
+    const text = await this.inside(host, `cd ${folder}; [ ! -e ${file} ] || cat ${file}`);
+    return text.split("\n").filter((line) => line !== "");
   }
 
   /** Commands that a host was given since it was armed. */

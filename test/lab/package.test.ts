@@ -153,8 +153,10 @@ test("a program by Pulumi's own template, CommonJS that is checked and compiled,
 
 test("a compiler that checks declarations as well finds all that they need", () => {
   const file = join(stack.project, "every.ts");
-  const parts = ["onprem", "lab", "ssh", "kubernetes", "artifacts"];
-  writeFileSync(file, parts.map((part) => `export * as ${part} from "spillway/${part}";\n`).join(""));
+  // @pulumi/policy, which `spillway/policies` is made of, has an error in its own.
+  const parts = ["", "/onprem", "/lab", "/ssh", "/kubernetes", "/artifacts"];
+  const lines = parts.map((part, i) => `export * as part${i} from "spillway${part}";\n`);
+  writeFileSync(file, lines.join(""));
   const options = ["--strict", "--noEmit", "--ignoreConfig", "--module", "nodenext", "--target", "es2023"];
   const tsc = join(checkout, "node_modules", "typescript", "bin", "tsc");
   const { status, stdout } = spawnSync(process.execPath, [tsc, ...options, "--types", "node", file], {
