@@ -15,7 +15,7 @@ export interface Outcome extends Case {
   seconds: number;
 }
 
-const modes: readonly Mode[] = ["before", "after", "power"];
+export const modes: readonly Mode[] = ["before", "after", "power"];
 
 /** Every case of one direction, by what a clean run counted. */
 export function casesOf(from: Extent, to: Extent, counts: Record<string, number>): Case[] {
@@ -103,18 +103,20 @@ export async function cutAndFinish(
 /**
  * Goes up and down between two extents for each host and mode until every command of the host was cut on the
  * way: a run goes on from the last, and is cut at the first command that was not cut before.
+ *
+ * @param only these ways of going wrong. @default all
  */
 export async function sweepInChains(
   lab: FaultLab,
   [low, high]: [Extent, Extent],
-  note: (outcome: Outcome) => void = () => {},
+  { only = modes, note = (_: Outcome) => {} }: { only?: readonly Mode[]; note?: (outcome: Outcome) => void },
 ): Promise<Outcome[]> {
   await lab.succeed(low);
   const before = await inventories(lab);
   const up = await commandsOf(lab, high);
   const down = await commandsOf(lab, low);
   const outcomes: Outcome[] = [];
-  for (const mode of modes) {
+  for (const mode of only) {
     for (const host of FaultLab.hosts) {
       const ups = await chain(lab, { from: low, to: high, host, mode }, up[host]!, note);
       const downs = await chain(lab, { from: high, to: low, host, mode }, down[host]!, note);

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { inventories, leftovers, type Outcome, row, sweep, sweepInChains } from "../lab/faults.sweep.ts";
+import {
+  inventories,
+  leftovers,
+  modes,
+  type Outcome,
+  row,
+  sweep,
+  sweepInChains,
+} from "../lab/faults.sweep.ts";
 import { type Extent, FaultLab } from "../lab/faults.ts";
 
 /**
@@ -7,6 +15,8 @@ import { type Extent, FaultLab } from "../lab/faults.ts";
  * cluster's take three hours; those on one way, one after the other, take one.
  */
 const [every, first] = (process.env.SPILLWAY_FAULTS ?? "12").split("/").map(Number);
+/** Of the cuts on one way: `SPILLWAY_CUTS=before,power` leaves the others out. */
+const only = modes.filter((mode) => (process.env.SPILLWAY_CUTS ?? modes.join()).split(",").includes(mode));
 
 const note = (outcome: Outcome) => {
   console.log(row(outcome));
@@ -42,7 +52,7 @@ describe.each<{ what: string; way: [Extent, Extent]; hosts?: Parameters<typeof F
   { what: "store", way: ["hosts", "store"], hosts: withDisks },
 ])("a $what comes and goes", { timeout: 4 * hours }, ({ what, way, hosts }) => {
   test("while one command after the other is cut", () =>
-    onLab(`all-${what}`, async (lab) => report(await sweepInChains(lab, way, note)), hosts));
+    onLab(`all-${what}`, async (lab) => report(await sweepInChains(lab, way, { only, note })), hosts));
 
   test("whichever of its commands is cut", () =>
     onLab(`one-${what}`, async (lab) => report(await sweep(lab, way, { every, first, note })), hosts));
