@@ -165,8 +165,8 @@ function withBinaries() {
 
 function digestOfSources() {
   const hash = createHash("sha256");
-  for (const name of ["package-lock.json", "rolldown.config.ts", "tsconfig.json", "tsconfig.build.json"])
-    add(hash, join(checkout, name));
+  const settings = ["package.json", "package-lock.json", "rolldown.config.ts", "tsconfig.json", "tsconfig.build.json"];
+  for (const name of settings) add(hash, join(checkout, name));
   for (const file of filesIn(join(checkout, "components"))) add(hash, file);
   return hash.digest("hex");
 }

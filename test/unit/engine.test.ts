@@ -301,8 +301,14 @@ describe("a checkout that two commands set up at once", () => {
     mkdirSync(join(own(), "tools"), { recursive: true });
     mkdirSync(join(own(), "components"));
     copyFileSync(join(checkout, "tools", "setup.mjs"), join(own(), "tools", "setup.mjs"));
-    for (const file of ["package-lock.json", "rolldown.config.ts", "tsconfig.json", "tsconfig.build.json"])
-      writeFileSync(join(own(), file), JSON.stringify({ packages: {} }));
+    const settings = [
+      "package.json",
+      "package-lock.json",
+      "rolldown.config.ts",
+      "tsconfig.json",
+      "tsconfig.build.json",
+    ];
+    for (const file of settings) writeFileSync(join(own(), file), JSON.stringify({ packages: {} }));
     executable(
       join(folder, "bin", "npm"),
       `echo begin >>${folder}/npm; sleep 0.7; mkdir -p dist node_modules/.bin
