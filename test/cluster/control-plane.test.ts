@@ -37,7 +37,7 @@ test("three members join one by one, etcd on each", async () => {
 
 test("the API's address is on one member, moves when that one loses power, and the kubeconfig keeps working", async () => {
   const members = three.MEMBERS.split(",");
-  const bounds = { timeout: 120_000, interval: 1000 };
+  const bounds = { timeout: 300_000, interval: 1000 };
   await expect.poll(async () => (await holders(members)).length, bounds).toBe(1);
   const everybody = ["cp1", "cp2", "cp3", "w1"];
   expect(await nodesByKubeconfig()).toEqual(everybody);
@@ -75,7 +75,7 @@ spec:
 `;
   await cluster.onHost("cp1", `cat >/root/hello.yaml <<'EOF'\n${manifest}\nEOF`);
   await cluster.kubectl(
-    "apply -f /root/hello.yaml && KUBECONFIG=/etc/kubernetes/admin.conf kubectl rollout status ds/hello --timeout=120s",
+    "apply -f /root/hello.yaml && KUBECONFIG=/etc/kubernetes/admin.conf kubectl rollout status ds/hello --timeout=300s",
     "cp1",
   );
   const ips = (await cluster.kubectl("get pods -l app=hello -o 'jsonpath={.items[*].status.podIP}'")).split(
@@ -129,7 +129,7 @@ test("what would end etcd's quorum is refused before it starts, with the way on"
   expect(grow.text).toMatch(/etcd on cp3 is not healthy, so no member can join/);
   await cluster.onHost("cp3", "mv /root/etcd.yaml /etc/kubernetes/manifests/etcd.yaml");
   const health = () => cluster.etcdctl("endpoint health --cluster 2>&1 || :", "cp2");
-  await expect.poll(health, { timeout: 120_000, interval: 1000 }).toMatch(/(is healthy[\s\S]*){3}/);
+  await expect.poll(health, { timeout: 300_000, interval: 1000 }).toMatch(/(is healthy[\s\S]*){3}/);
 });
 
 test("a control plane that would leave as a whole is refused before anything changes", async () => {

@@ -123,7 +123,7 @@ test("a run without changes changes nothing, and destroy leaves nothing", async 
 
 /** What a server says, once it listens. */
 async function answerOf(url: string): Promise<string> {
-  for (const until = Date.now() + 60_000; ; await sleep(500)) {
+  for (const until = Date.now() + 180_000; ; await sleep(500)) {
     try {
       return await (await fetch(url)).text();
     } catch (error) {

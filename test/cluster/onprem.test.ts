@@ -38,7 +38,7 @@ test("on machines known by address and host key alone, an account with sudo buil
     statuses.add(response.status);
     return response.text();
   };
-  await expect.poll(answer, { timeout: 60_000, interval: 1000 }).toMatch(/^Hello from hello-/);
+  await expect.poll(answer, { timeout: 180_000, interval: 1000 }).toMatch(/^Hello from hello-/);
   expect([...statuses]).toEqual([200]);
 });
 
@@ -146,7 +146,7 @@ test("destroy gives the machines back as they were, whatever budgets hold its po
   );
   await site.onHost("cp1", `cat >/root/held.yaml <<'EOF'\n${held(image)}\nEOF`);
   await site.kubectl("apply -f /root/held.yaml && rm /root/held.yaml");
-  await site.kubectl("rollout status deployment/held --timeout=120s");
+  await site.kubectl("rollout status deployment/held --timeout=300s");
   const destroy = await platform.destroy();
   expect(destroy.code, destroy.text).toBe(0);
   expect(await inventories()).toEqual(bare);

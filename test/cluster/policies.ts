@@ -64,7 +64,10 @@ spec:
 `;
     const { server, clients } = places;
     await this.apply([pod("server", server), pod("friend", clients), pod("stranger", clients)].join("---"));
-    await this.kubectl("wait --for=condition=Ready pod/server pod/friend pod/stranger --timeout=30s");
+    // The first pod of a node waits until its agent has compiled what carries packets.
+    await eventually(() =>
+      this.kubectl("wait --for=condition=Ready pod/server pod/friend pod/stranger --timeout=20s"),
+    );
   }
 
   addressOf(pod: string): Promise<string> {

@@ -219,11 +219,10 @@ describe("Ctrl-C once", () => {
       });
       const state = join(folder, "state", "spillway", ".pulumi", "stacks", "trial", `${stack}.json`);
       while (!(existsSync(state) && readFileSync(state, "utf8").includes("::thing-1"))) await sleep(100);
-      const start = Date.now();
       process.kill(-(child.pid ?? 0), "SIGINT");
       const { code, text } = await end;
-      expect(Date.now() - start).toBeLessThan(10_000);
       expect(code).not.toBe(0);
+      expect(readFileSync(state, "utf8"), "the last of all").not.toContain("::thing-14");
       expect(text).toContain("cancelling");
       expect(text, "one signal only: the second would end it at once").not.toContain("received; terminating");
       expect(text).toContain("update canceled");

@@ -45,6 +45,7 @@ export const resultOf = (step: string): string => `${stepsDirectory}/${step}/cod
 
 /* One fact a line; names only where numbers count packets or time. */
 const inventory = `
+systemctl is-system-running --wait >/dev/null 2>&1 || :
 set -f
 places='/etc /usr/local /opt /var/lib/spillway /var/lib/ceph /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/cilium /run/cilium /run/spillway /var/log/pods'
 find $places -xdev ! -type f -printf '%y %p %m %u:%g %l\\n' 2>/dev/null
@@ -59,7 +60,7 @@ awk '$2 !~ "^/run/(user|credentials)/" { print "mount", $2 }' /proc/mounts
 iptables-save 2>/dev/null | sed -n 's/^-A/rule -A/p; s/^:\\([^ ]*\\) - .*/chain \\1/p'
 systemctl list-unit-files --state=enabled --no-legend --plain | sed 's/^\\([^ ]*\\).*/enabled \\1/'
 systemctl list-units --state=active,failed --no-legend --plain |
-  sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg|credentials)'
+  sed -n 's/^\\([^ ]*\\.\\(service\\|timer\\|mount\\)\\) *[^ ]* *\\([^ ]*\\).*/unit \\1 \\3/p' | grep -Ev '(session|user|fstrim|apt|dpkg|credentials|proc-sys)'
 ps -eo comm= | grep -E '^(kube|etcd|coredns|cilium|pause|containerd-shim|hello|docker-reg|ceph)' | sed 's/^/process /'
 for key in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables; do sysctl "$key" 2>/dev/null; done
 if systemctl -q is-active containerd; then

@@ -66,15 +66,19 @@ async function nothingToDo() {
   expect(preview.code, preview.text).toBe(0);
 }
 
-/** Packages, files but for the logs of apt, units, processes and mounts. */
+/**
+ * Packages, files but for the logs of apt, units, processes and mounts. systemd reads the list of
+ * mounts seldom while many come, so that the lab's own, made as a host boots, may show late.
+ */
 const inventory = `
+systemctl is-system-running --wait >/dev/null 2>&1 || :
 dpkg-query -W -f '\${Package} \${db:Status-Status}\\n'
 find /etc /srv /var/lib /var/log /run/gluster /opt -xdev ! -path '/etc/*-' ! -path '/var/lib/dpkg/*' \\
   ! -path '/var/lib/apt/*' ! -path '/var/log/journal*' ! -path '/var/lib/systemd/*' ! -name ld.so.cache \\
   ! -path '/var/log/apt*' ! -name dpkg.log \\
   -printf '%y %p %m %u:%g\\n' 2>/dev/null || :
 cat /etc/hosts
-systemctl list-units --state=active,failed --type=service,mount --no-legend --plain | cut -d ' ' -f 1 | grep -v 'session\\|user'
+systemctl list-units --state=active,failed --type=service,mount --no-legend --plain | cut -d ' ' -f 1 | grep -v 'session\\|user\\|^proc-sys\\|^run-credentials'
 pgrep -l gluster || :
 grep -w fuse.glusterfs /proc/mounts || :`;
 

@@ -313,7 +313,7 @@ describe("a host's state", () => {
     const told = context();
     const creating = create(state, told);
     await expect
-      .poll(() => world.inside("h1", "pgrep -x apt-get || :"), { timeout: 20_000, interval: 20 })
+      .poll(() => world.inside("h1", "pgrep -x apt-get || :"), { timeout: 50_000, interval: 20 })
       .not.toBe("");
     await world.inside("h1", "pkill -o -f 'sshd: root@notty'");
     await creating;

@@ -64,13 +64,11 @@ export class PluginClient {
     this.#child.kill(name);
   }
 
-  /** Sends Ctrl-C and resolves with the milliseconds until the process was gone. */
-  async interrupt(): Promise<number> {
-    const start = Date.now();
+  /** Sends Ctrl-C and resolves when the process is gone. */
+  async interrupt(): Promise<void> {
     const gone = once(this.#child, "exit");
     this.signal("SIGINT");
     await gone;
-    return Date.now() - start;
   }
 
   async stop(): Promise<void> {
