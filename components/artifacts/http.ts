@@ -1,4 +1,4 @@
-import http, { type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -16,6 +16,10 @@ export interface RequestOptions {
 
 /** An error that the same request would meet again. */
 export class Final extends Error {}
+
+// `import` of it reads each of its properties, and with them loads Node's own fetch: sixty milliseconds
+// of every program and plugin, https://github.com/nodejs/node/issues/59686.
+const http = process.getBuiltinModule("node:http");
 
 const redirects = 5;
 const attempts = 3;
