@@ -31,7 +31,9 @@ learn() {
   line=$(printf %s "$what" | grep -Ev '^(set -eu|NAME=|export KUBECONFIG=|$)' | head -n 1 | cut -c 1-50)
   label="$kind $digest $name$line"
 }
-is() { grep -qxF -- "$label" "${folder}/$1"; }
+is() { grep -qsxF -- "$label" "${folder}/$1"; }
+# A run that outlived a cut gives that command again, so that its seconds cannot be told from its firsts.
+first_or_again() { [ ! -e ${folder}/chosen ] || { [ -e ${folder}/again ] && [ "\${label##*, }" = 1 ]; }; }
 drop() {
   exec 9>&-
   process=$$
@@ -53,7 +55,12 @@ echo "$count" >${folder}/count
 if [ "$at" = next ]; then
   label="$label, $(($(grep -cF -- "$label, " ${folder}/given) + 1))"
   printf '%s\n' "$label" >>${folder}/given
-  if [ -e ${folder}/chosen ] || ! is plan || is cuts; then at=none; else printf '%s\n' "$label" >${folder}/chosen; fi
+  if is plan && ! is cuts && ! is chosen && first_or_again; then
+    printf '%s\n' "$label" >>${folder}/chosen
+    rm -f ${folder}/again
+  else
+    at=none
+  fi
 fi
 exec 9>&-
 case $at in /* | next | "$count") ;; *) run ;; esac

@@ -40,7 +40,7 @@ async function cutOnce(lab: FaultLab, { to, cut }: Case): Promise<CutRun> {
   const problems: string[] = [];
   await lab.arm(cut);
   const running = lab.launch(to);
-  const power = cut.mode === "power" && (await lab.powerCutDuring(running, cut.host));
+  const power = cut.mode === "power" && (await lab.powerCutsDuring(running, cut.host)) > 0;
   const { code, text } = await running.end;
   const finished = code === 0;
   // What is held to the end of a run, as the lock is, ends after it.
@@ -150,9 +150,9 @@ async function chain(
     const cut = { host, mode, at: "next" };
     const { finished, happened, text, problems, step } = await cutOnce(lab, { from, to, cut });
     const chosen = await lab.chosen(host);
-    if (chosen) await lab.wasCut(host, chosen);
-    const fresh = chosen !== undefined && left.delete(chosen);
-    if (chosen && !happened) problems.push(`not cut, though it was to be: ${chosen}`);
+    await lab.passChosen(host);
+    const fresh = chosen.filter((command) => left.delete(command)).length > 0;
+    if (chosen.length > 0 && !happened) problems.push(`not cut, though it was to be: ${chosen.join()}`);
     if (!finished && !happened) problems.push(`failed without a cut:\n${text}`);
     over = left.size === 0 || (!fresh && (anew || !finished));
     if (over) problems.push(...[...left].map((command) => `never given, or done beside another: ${command}`));
@@ -160,7 +160,14 @@ async function chain(
     // What no run that went on has given is given by one from the beginning.
     anew = finished;
     if (finished && !over) await lab.succeed(from);
-    outcomes.push({ from, to, cut, step: chosen ?? step, problems, seconds: secondsSince(began) });
+    outcomes.push({
+      from,
+      to,
+      cut,
+      step: chosen.join(`\n${" ".repeat(46)}`) || step,
+      problems,
+      seconds: secondsSince(began),
+    });
     note(outcomes.at(-1)!);
   }
   return outcomes;

@@ -226,7 +226,7 @@ export class FaultLab {
     await Promise.all(
       FaultLab.hosts.map((host) => {
         const armed = cut?.host === host ? `${cut.at} ${cut.mode}` : "0 none";
-        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut chosen power held; : >given; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
+        const script = `cd ${folder}; exec 9>>lock; flock 9; rm -f cut chosen again power held; : >given; echo 0 >count; echo ${armed} ${randomUUID()} >armed`;
         return this.inside(host, script);
       }),
     );
@@ -254,14 +254,14 @@ export class FaultLab {
     await this.inside(host, `cd ${folder}; cat >plan; : >cuts`, text);
   }
 
-  /** The planned command at which this run was to be cut, if it gave one. */
-  async chosen(host: string): Promise<string | undefined> {
-    return (await this.#lines(host, "chosen"))[0];
+  /** The planned commands at which this run was to be cut: more than one only when it outlives its cuts. */
+  chosen(host: string): Promise<string[]> {
+    return this.#lines(host, "chosen");
   }
 
-  /** Takes note that a command was cut, so that the next run passes it. */
-  async wasCut(host: string, command: string): Promise<void> {
-    await this.inside(host, `cat >>${folder}/cuts`, `${command}\n`);
+  /** Takes note of what this run was to be cut at, so that the next passes it. */
+  async passChosen(host: string): Promise<void> {
+    await this.inside(host, `cd ${folder}; [ ! -e chosen ] || cat chosen >>cuts`);
   }
 
   async #lines(host: string, file: string): Promise<string[]> {
@@ -274,18 +274,24 @@ export class FaultLab {
     return Number(await this.inside(host, `cat ${folder}/count`));
   }
 
-  /** Cuts a host's power at the moment that it asks for it, and boots it again; false when the run ended first. */
-  async powerCutDuring(run: Running, host: string): Promise<boolean> {
+  /**
+   * Cuts a host's power each time that it asks for it, and boots it again: a run outlives most of that.
+   * Gives how often.
+   */
+  async powerCutsDuring(run: Running, host: string): Promise<number> {
     let over = false;
-    const end = run.end.then(() => {
+    void run.end.then(() => {
       over = true;
     });
-    while (!over && !this.has(host, `${folder}/power`)) await sleep(20);
-    if (over) return false;
-    await control.powerCut(this.lab, host);
-    await control.boot(this.lab, host);
-    await end;
-    return true;
+    for (let cuts = 0; ; ) {
+      if (this.has(host, `${folder}/power`)) {
+        await control.powerCut(this.lab, host);
+        await control.boot(this.lab, host);
+        await this.inside(host, `cd ${folder}; exec 9>>lock; flock 9; rm power; : >again`);
+        cuts++;
+      } else if (over) return cuts;
+      else await sleep(20);
+    }
   }
 
   /** Starts a run, and waits until one of its commands is held. */
