@@ -12,7 +12,7 @@ import { type Extent, FaultLab } from "../lab/faults.ts";
 
 /**
  * Of the cuts that stand alone: `SPILLWAY_FAULTS=4` takes a quarter of them, `4/1` another quarter. All of a
- * cluster's take three hours; those on one way, one after the other, less than two.
+ * cluster's take three hours; those on one way, one after the other, half of one.
  */
 const [every, first] = (process.env.SPILLWAY_FAULTS ?? "12").split("/").map(Number);
 /** Of the cuts on one way: `SPILLWAY_CUTS=before,power` leaves the others out. */
