@@ -32,6 +32,8 @@ interface CutRun {
   text: string;
   finished: boolean;
   happened: boolean;
+  /** How often the power was cut. */
+  powerCuts: number;
   step: string;
   problems: string[];
 }
@@ -40,13 +42,13 @@ async function cutOnce(lab: FaultLab, { to, cut }: Case): Promise<CutRun> {
   const problems: string[] = [];
   await lab.arm(cut);
   const running = lab.launch(to);
-  const power = cut.mode === "power" && (await lab.powerCutsDuring(running, cut.host)) > 0;
+  const powerCuts = cut.mode === "power" ? await lab.powerCutsDuring(running, cut.host) : 0;
   const { code, text } = await running.end;
   const finished = code === 0;
   // What is held to the end of a run, as the lock is, ends after it.
   const held =
     finished && cut.mode === "after" && typeof cut.at === "number" && (await lab.count(cut.host)) >= cut.at;
-  const happened = power || held || (await lab.isCut(cut));
+  const happened = powerCuts > 0 || held || (await lab.isCut(cut));
   const said = new RegExp(
     `host ${cut.host}, ([^:\\n]+): [^]*?\\n(?=\\n|  \\S)|hosts\\.${cut.host}: .*|(worker|control plane member) \\S+: .*|(no quorum) answers .*`,
   ).exec(text.slice(Math.max(0, text.indexOf("Diagnostics:"))));
@@ -54,7 +56,8 @@ async function cutOnce(lab: FaultLab, { to, cut }: Case): Promise<CutRun> {
   if (!finished && said === null) problems.push(`no error names host and step:\n${text}`);
   else if (!finished && !/again/.test(said![0])) problems.push(`no word on how to go on: ${said![0]}`);
   if (/\bat .*\.(js|ts):\d+/.test(text)) problems.push(`a stack trace:\n${text}`);
-  return { text, finished, happened, step: finished ? "(the run came to its end)" : failed, problems };
+  const step = finished ? "(the run came to its end)" : failed;
+  return { text, finished, happened, powerCuts, step, problems };
 }
 
 /** What is wrong when a run, now uncut, goes on to its end. */
@@ -102,7 +105,8 @@ export async function cutAndFinish(
 
 /**
  * Goes up and down between two extents for each host and mode until every command of the host was cut on the
- * way: a run goes on from the last, and is cut at the first command that was not cut before.
+ * way: a run goes on from the last, and is cut at the first command that was not cut before; where it outlives
+ * that, as it does most cuts of the power, at the next as well.
  *
  * @param only these ways of going wrong. @default all
  */
@@ -148,11 +152,12 @@ async function chain(
   for (let anew = true, over = false; !over; ) {
     const began = Date.now();
     const cut = { host, mode, at: "next" };
-    const { finished, happened, text, problems, step } = await cutOnce(lab, { from, to, cut });
+    const { finished, happened, powerCuts, text, problems, step } = await cutOnce(lab, { from, to, cut });
     const chosen = await lab.chosen(host);
     await lab.passChosen(host);
     const fresh = chosen.filter((command) => left.delete(command)).length > 0;
-    if (chosen.length > 0 && !happened) problems.push(`not cut, though it was to be: ${chosen.join()}`);
+    const cuts = mode === "power" ? powerCuts : Number(happened);
+    if (cuts !== chosen.length) problems.push(`cut ${cuts} times, not once at each of: ${chosen.join()}`);
     if (!finished && !happened) problems.push(`failed without a cut:\n${text}`);
     over = left.size === 0 || (!fresh && (anew || !finished));
     if (over) problems.push(...[...left].map((command) => `never given, or done beside another: ${command}`));

@@ -114,9 +114,10 @@ interface Machines {
 /** Waits until something of a run is to be seen. */
 export async function comes(run: Running, seen: () => boolean): Promise<void> {
   let over = false;
-  void run.end.then(() => {
+  const end = () => {
     over = true;
-  });
+  };
+  run.end.then(end, end);
   while (!seen()) {
     if (over) throw new Error(`the run ended too early:\n${run.text()}`);
     await sleep(50);
@@ -280,9 +281,10 @@ export class FaultLab {
    */
   async powerCutsDuring(run: Running, host: string): Promise<number> {
     let over = false;
-    void run.end.then(() => {
+    const end = () => {
       over = true;
-    });
+    };
+    run.end.then(end, end);
     for (let cuts = 0; ; ) {
       if (this.has(host, `${folder}/power`)) {
         await control.powerCut(this.lab, host);

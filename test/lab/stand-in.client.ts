@@ -64,9 +64,9 @@ export class PluginClient {
     this.#child.kill(name);
   }
 
-  /** Sends Ctrl-C and resolves when the process is gone. */
+  /** Sends Ctrl-C and resolves when the process is gone, within a minute. */
   async interrupt(): Promise<void> {
-    const gone = once(this.#child, "exit");
+    const gone = once(this.#child, "exit", { signal: AbortSignal.timeout(60_000) });
     this.signal("SIGINT");
     await gone;
   }

@@ -449,7 +449,7 @@ test("a cluster that does not answer is an error that names it, or forgotten whe
   }
 });
 
-test("Ctrl-C ends an idle plugin at once, and a waiting one with what it waited for", async () => {
+test("Ctrl-C ends an idle plugin, and a waiting one with what it waited for", async () => {
   const other = await PluginClient.start();
   plane.holdPods(true);
   try {

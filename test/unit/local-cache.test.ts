@@ -41,11 +41,9 @@ const get = () => cached({ folder: directory, make, onDamage: (reason) => reason
 const program = () => join(directory, "bin", "pulumi");
 
 describe("a cached folder", () => {
-  test("is made once and used ever after, at no cost", async () => {
+  test("is made once and used ever after", async () => {
     await get();
-    const start = performance.now();
     await get();
-    expect(performance.now() - start).toBeLessThan(50);
     expect(made).toBe(1);
     expect(reasons).toEqual([]);
     expect(readFileSync(program(), "utf8")).toBe(content);

@@ -546,6 +546,7 @@ test.each<[unknown[], string[]]>([
   expect(found("secret-in-environment", "kubernetes:core/v1:Pod", pod(args))).toEqual(paths);
 });
 
+// What grows by the square takes longer than a test may.
 test("what commands are is judged in short time, however long they are", () => {
   const parts = ["curl a | ", "wget ", "| sudo ", "a=b ", "curl -o a ", "'", "sh -c $(", "echo a "];
   const more = [
@@ -563,7 +564,7 @@ test("what commands are is judged in short time, however long they are", () => {
     "-d '",
   ];
   for (const text of [...parts, ...more]) {
-    const long = `curl -${text.repeat(2 ** 17 / text.length)}`;
+    const long = `curl -${text.repeat(2 ** 18 / text.length)}`;
     runsWhatItFetches(long);
     disablesVerification(long);
     found("secret-in-command", REMOTE, { create: long });
