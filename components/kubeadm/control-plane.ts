@@ -98,14 +98,29 @@ export async function joinToken(live: Connection, context: Context): Promise<str
 }
 
 /*
+ * As members come and go the API's address moves among them, and one that began a moment ago may refuse
+ * what it has not read the rights to yet: https://github.com/kubernetes/kubernetes/issues/121635.
+ */
+const PATIENTLY = `
+patiently() {
+  turns=0
+  until kubectl --request-timeout=30s "$@"; do
+    turns=$((turns + 1))
+    [ "$turns" -lt 10 ] || return 1
+    sleep 2
+  done
+}
+`;
+
+/*
  * In short turns: a budget that holds a pod may give way when another node is ready, and when the last node
  * that could take pods leaves as well, as in a destroy, there is nothing to move them to.
  */
-const DRAIN = `${PRELUDE}
+const DRAIN = `${PRELUDE}${PATIENTLY}
 status() {
-  kubectl --request-timeout=30s get node "$NODE" --ignore-not-found -o 'jsonpath={.metadata.name} {.status.conditions[?(@.type=="Ready")].status}'
+  patiently get node "$NODE" --ignore-not-found -o 'jsonpath={.metadata.name} {.status.conditions[?(@.type=="Ready")].status}'
 }
-now=$(status)
+now=$(status) || exit 1
 if [ -z "$now" ]; then exit 0; fi
 # The kubelet of a node that is not ready ends no pod: nothing would come of waiting.
 ready() {
@@ -113,17 +128,17 @@ ready() {
   case $now in *" True") ;; *) return 1 ;; esac
 }
 room() {
-  nodes=$(kubectl --request-timeout=30s get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].effect}{"\\n"}{end}') || exit 1
+  nodes=$(patiently get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].effect}{"\\n"}{end}') || exit 1
   printf '%s\\n' "$nodes" |
     awk -v self="$NODE" '$1 != self && $2 == "True" && !/ NoSchedule/ && !/ NoExecute/ { found = 1 } END { exit !found }'
 }
-kubectl --request-timeout=30s cordon "$NODE" >&2
+patiently cordon "$NODE" >&2
 end=$(($(date +%s) + LIMIT))
 while ready; do
   room || exit 0
   if said=$(kubectl drain "$NODE" --ignore-daemonsets --delete-emptydir-data --force --timeout=10s 2>&1); then exit 0; fi
   if [ "$(date +%s)" -ge "$end" ]; then
-    kubectl --request-timeout=30s uncordon "$NODE" >&2
+    patiently uncordon "$NODE" >&2
     printf '%s\\n' "$said" | tail -n 3 >&2
     echo "its pods do not go elsewhere; see whether a PodDisruptionBudget holds them (kubectl get pdb -A), then run again" >&2
     exit 1
@@ -144,13 +159,13 @@ export async function drain(
   await onHost(live, context, (session) => session.run(script, context));
 }
 
-const FORGET = `${PRELUDE}
-kubectl --request-timeout=30s delete node "$NODE" --ignore-not-found >&2
+const FORGET = `${PRELUDE}${PATIENTLY}
+patiently delete node "$NODE" --ignore-not-found >&2
 `;
 
 /** Takes a node whose host has left out of the cluster. */
 export async function forget(live: Connection, inputs: NodeInputs, context: Context): Promise<void> {
   const values = { ...identity(inputs), NODE: inputs.node.name };
-  const script = { name: `delete node ${inputs.node.name}`, text: FORGET, values, timeoutSeconds: 60 };
+  const script = { name: `delete node ${inputs.node.name}`, text: FORGET, values, timeoutSeconds: 120 };
   await onHost(live, context, (session) => session.run(script, context));
 }

@@ -70,8 +70,17 @@ test("a node that the API does not show is not taken for one that has no pods", 
   const ask = () => drain({ host: "b" } as never, member as never, context, 1);
   put("kubectl", "exit 0");
   await ask();
+  put("sleep", "exit 0");
   put("kubectl", "echo 'connection refused' >&2; exit 1");
   await expect(ask()).rejects.toThrow("connection refused");
+});
+
+test("an API that refuses at first, as one does that just began, is asked again", async () => {
+  const asked = join(folder, "asked");
+  put("sleep", "exit 0");
+  put("kubectl", `echo >>${asked}; [ "$(wc -l <${asked})" -gt 3 ] || { echo Forbidden >&2; exit 1; }`);
+  await drain({ host: "b" } as never, member as never, context, 1);
+  expect(readFileSync(asked, "utf8")).toBe("\n\n\n\n");
 });
 
 test("a member leaves none whose etcd does not name its members", async () => {
