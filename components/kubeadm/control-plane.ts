@@ -98,8 +98,8 @@ export async function joinToken(live: Connection, context: Context): Promise<str
 }
 
 /*
- * As members come and go the API's address moves among them, and one that began a moment ago may refuse
- * what it has not read the rights to yet: https://github.com/kubernetes/kubernetes/issues/121635.
+ * An API server that began a moment ago refuses what it has not read the rights to yet, which failed a
+ * destroy: https://github.com/kubernetes/kubernetes/issues/121635. And its address moves among members.
  */
 const PATIENTLY = `
 patiently() {

@@ -60,7 +60,7 @@ export interface KubernetesClusterArgs {
   apiPort?: number;
   /**
    * An IPv4 address of the site's network that nobody has: by keepalived (VRRP between the members' own
-   * addresses; one member alone announces itself by multicast) it is on a member whose API server is ready,
+   * addresses; one member alone announces itself by multicast) it is on a member whose API server lives,
    * and kubeconfig and nodes go there. A running cluster keeps it. @default none: the kubeconfig names
    * the first member, nodes try all of them
    */

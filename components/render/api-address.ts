@@ -22,8 +22,8 @@ export interface ApiAddressSettings {
 }
 
 /**
- * keepalived's configuration. A member whose API server is not ready is in VRRP's state FAULT and holds
- * nothing. All begin as BACKUP and none takes the address from another that is, so that it moves
+ * keepalived's configuration. A member whose API server does not live is in VRRP's state FAULT and holds
+ * nothing. All begin as BACKUP and none takes the address from another that lives, so that it moves
  * no more than it must.
  */
 export function keepalivedConfig({ apiAddress, routerId, member, peers, place }: ApiAddressSettings): string {
@@ -61,14 +61,11 @@ ${unicast}  virtual_ipaddress {
 
 const lines = (addresses: string[]): string => addresses.map((address) => `    ${address}\n`).join("");
 
-/**
- * Asks the member's own API server whether it is ready; the certificate has the member's address. One that
- * lives may not know its users' rights yet, and refuse them.
- */
+/** Asks the member's own API server whether it lives; the certificate has the member's address. */
 export function apiServerCheck({ member, apiPort }: ApiAddressSettings): string {
   return `#!/bin/sh
 exec curl --silent --fail --output /dev/null --noproxy '*' --max-time 4 \\
-  --cacert /etc/kubernetes/pki/ca.crt https://${member}:${apiPort}/readyz
+  --cacert /etc/kubernetes/pki/ca.crt https://${member}:${apiPort}/livez
 `;
 }
 
